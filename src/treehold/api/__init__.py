@@ -1,0 +1,1 @@
+"""The door for programs: REST on FastAPI. Turns engine errors into envelopes."""

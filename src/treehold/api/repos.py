@@ -1,0 +1,80 @@
+"""Routes of repos: create, list, get, delete, fork."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from treehold.api import rows
+from treehold.api.answers import answer
+from treehold.api.documented import FAILURES, IN_NAMESPACE, takes
+from treehold.api.visit import Editor, Reader
+from treehold.catalog.base import Cursor, RepoQuery
+from treehold.engine import fork, repos
+from treehold.engine.repos import RepoWish
+from treehold.schema.bodies import CreateRepoRequest, ForkRepoRequest
+from treehold.schema.envelope import Listing, Success, page_info
+from treehold.schema.queries import ListReposQuery
+from treehold.schema.rows import CreateRepoResult, ForkRepoResult, Removed, RepoInfo
+
+router = APIRouter(prefix=IN_NAMESPACE, tags=["repos"], responses=FAILURES)
+
+
+@router.post(
+    "/repos", status_code=201, response_model=Success[CreateRepoResult], openapi_extra=takes(CreateRepoRequest)
+)
+async def create_repo(namespace: str, visit: Editor) -> Response:
+    """Create an empty repo, and its namespace if need be."""
+    asked = await visit.body(CreateRepoRequest)
+    wish = RepoWish(asked.name, asked.description, asked.default_branch, asked.read_only)
+    created = await repos.create_repo(visit.engine, visit.account, namespace, wish)
+    shown = rows.created_repo(created, visit.door.remote_for(created.row))
+    return answer(Success[CreateRepoResult](result=shown), status=201)
+
+
+@router.get("/repos", response_model=Listing[RepoInfo])
+async def list_repos(namespace: str, visit: Reader, asked: Annotated[ListReposQuery, Query()]) -> Response:
+    """List a namespace's repos, by pages or by cursors."""
+    window = asked.window()
+    query = RepoQuery(
+        account=visit.account,
+        namespace=namespace,
+        limit=window.size,
+        search=asked.search,
+        sort=asked.sort,
+        direction=asked.direction,
+        cursor=Cursor(asked.cursor) if asked.cursor else None,
+        offset=0 if asked.cursor else window.offset,
+    )
+    page = await repos.list_repos(visit.engine, query)
+    shown = [rows.repo_info(row, visit.door.remote_for(row)) for row in page.rows]
+    info = page_info(window, count=len(shown), total=page.total, cursor=page.cursor)
+    return answer(Listing[RepoInfo](result=shown, result_info=info))
+
+
+@router.get("/repos/{name}", response_model=Success[RepoInfo])
+async def get_repo(namespace: str, name: str, visit: Reader) -> Response:
+    """Show one repo."""
+    row = await repos.get_repo(visit.engine, visit.account, namespace, name)
+    return answer(Success[RepoInfo](result=rows.repo_info(row, visit.door.remote_for(row))))
+
+
+@router.delete("/repos/{name}", status_code=202, response_model=Success[Removed])
+async def delete_repo(namespace: str, name: str, visit: Editor) -> Response:
+    """Delete a repo and its tokens; its name is free at once."""
+    deleted = await repos.delete_repo(visit.engine, visit.account, namespace, name)
+    return answer(Success[Removed](result=Removed(id=deleted)), status=202)
+
+
+@router.post(
+    "/repos/{name}/fork", status_code=201, response_model=Success[ForkRepoResult], openapi_extra=takes(ForkRepoRequest)
+)
+async def fork_repo(namespace: str, name: str, visit: Editor) -> Response:
+    """Make an independent copy of a repo, with its own tokens."""
+    asked = await visit.body(ForkRepoRequest)
+    wish = RepoWish(asked.name, asked.description, read_only=asked.read_only)
+    forked = await fork.fork_repo(
+        visit.engine, visit.account, namespace, name, wish, default_branch_only=asked.default_branch_only
+    )
+    shown = rows.forked_repo(forked, visit.door.remote_for(forked.created.row))
+    return answer(Success[ForkRepoResult](result=shown), status=201)

@@ -1,0 +1,73 @@
+"""The engine's values as REST shows them."""
+
+from typing import cast
+
+from treehold.catalog.base import RepoRow, TokenRow
+from treehold.engine.fork import ForkedRepo
+from treehold.engine.repos import CreatedRepo
+from treehold.engine.tokens import MintedToken, token_state
+from treehold.ids import Milliseconds
+from treehold.schema.fields import from_milliseconds
+from treehold.schema.rows import (
+    CreateRepoResult,
+    CreateTokenResult,
+    ForkRepoResult,
+    RepoInfo,
+    TokenInfo,
+    TokenStatus,
+)
+
+
+def repo_info(row: RepoRow, remote: str) -> RepoInfo:
+    """A repo. Every repo is ready: one that is still being made has no row yet."""
+    return RepoInfo(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        default_branch=row.default_branch,
+        created_at=from_milliseconds(row.created_at),
+        updated_at=from_milliseconds(row.updated_at),
+        last_push_at=None if row.last_push_at is None else from_milliseconds(row.last_push_at),
+        source=row.source,
+        read_only=row.read_only,
+        remote=remote,
+        status="ready",
+        size_bytes=row.size_bytes,
+    )
+
+
+def created_repo(created: CreatedRepo, remote: str) -> CreateRepoResult:
+    """A repo just made."""
+    row = created.row
+    return CreateRepoResult(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        default_branch=row.default_branch,
+        remote=remote,
+        token=created.token,
+    )
+
+
+def forked_repo(forked: ForkedRepo, remote: str) -> ForkRepoResult:
+    """A fork just made."""
+    return ForkRepoResult(**dict(created_repo(forked.created, remote)), objects=forked.objects)
+
+
+def token_info(row: TokenRow, now: Milliseconds) -> TokenInfo:
+    """A token as listed, with its state at that time."""
+    return TokenInfo(
+        id=row.id,
+        scope=row.scope,
+        state=cast("TokenStatus", token_state(row, now)),  # a row's state is never the filter word "all"
+        created_at=from_milliseconds(row.created_at),
+        expires_at=from_milliseconds(row.expires_at),
+    )
+
+
+def created_token(minted: MintedToken) -> CreateTokenResult:
+    """A token just made, in plaintext."""
+    kept = minted.kept
+    return CreateTokenResult(
+        id=kept.id, plaintext=minted.plaintext, scope=kept.scope, expires_at=from_milliseconds(kept.expires_at)
+    )

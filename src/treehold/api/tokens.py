@@ -1,0 +1,50 @@
+"""Routes of repo tokens: list, create, revoke."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from treehold.api import rows
+from treehold.api.answers import answer
+from treehold.api.documented import FAILURES, IN_NAMESPACE, takes
+from treehold.api.visit import Editor, Reader
+from treehold.engine import tokens
+from treehold.ids import TokenId
+from treehold.schema.bodies import CreateTokenRequest
+from treehold.schema.envelope import Listing, Success, page_info
+from treehold.schema.queries import ListTokensQuery
+from treehold.schema.rows import CreateTokenResult, Removed, TokenInfo
+
+router = APIRouter(prefix=IN_NAMESPACE, tags=["tokens"], responses=FAILURES)
+
+
+@router.get("/repos/{name}/tokens", response_model=Listing[TokenInfo])
+async def list_tokens(namespace: str, name: str, visit: Reader, asked: Annotated[ListTokensQuery, Query()]) -> Response:
+    """List a repo's tokens, newest first."""
+    window = asked.window()
+    page = await tokens.list_tokens(
+        visit.engine, visit.account, namespace, name, state=asked.state, page=(window.size, window.offset)
+    )
+    shown = [rows.token_info(row, page.now) for row in page.rows]
+    info = page_info(window, count=len(shown), total=page.total)
+    return answer(Listing[TokenInfo](result=shown, result_info=info))
+
+
+@router.post(
+    "/tokens", status_code=201, response_model=Success[CreateTokenResult], openapi_extra=takes(CreateTokenRequest)
+)
+async def create_token(namespace: str, visit: Editor) -> Response:
+    """Give a repo one more token. Its plaintext is in this answer and nowhere else."""
+    asked = await visit.body(CreateTokenRequest)
+    minted = await tokens.create_token(
+        visit.engine, visit.account, namespace, asked.repo, scope=asked.scope, ttl_seconds=asked.ttl
+    )
+    return answer(Success[CreateTokenResult](result=rows.created_token(minted)), status=201)
+
+
+@router.delete("/tokens/{token_id}", response_model=Success[Removed])
+async def revoke_token(namespace: str, token_id: str, visit: Editor) -> Response:
+    """Revoke a token, or say again that it is."""
+    await tokens.revoke_token(visit.engine, visit.account, namespace, TokenId(token_id))
+    return answer(Success[Removed](result=Removed(id=token_id)))

@@ -1,0 +1,1 @@
+"""Token forms and digests, scopes, and who may do what. Decides, never looks up; imports errors and ids only."""

@@ -1,0 +1,315 @@
+"""What the catalog keeps and what may be asked of it, whatever database is underneath.
+
+Rows are frozen values: what a reader got never changes under it. A repo's *generation* rises by one with every change
+of its refs or packs; whoever commits a change says which generation it looked at, and loses with
+:class:`~treehold.errors.Conflict` when another change came first.
+
+Every method may raise CatalogError. Every write is durable before it returns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NewType, Protocol
+
+from treehold.ids import AccountId, Milliseconds, ObjectId, PackId, RefName, RepoId, TokenId
+
+Scope = Literal["read", "write"]
+Permission = Literal["read", "edit"]
+TokenState = Literal["active", "expired", "revoked", "all"]
+RepoSort = Literal["created_at", "updated_at", "last_push_at", "name"]
+Direction = Literal["asc", "desc"]
+Cursor = NewType("Cursor", str)
+
+
+@dataclass(frozen=True, slots=True)
+class RepoRow:
+    """One repo as its row tells it."""
+
+    id: RepoId
+    account: AccountId
+    namespace: str
+    name: str
+    description: str | None
+    default_branch: str
+    read_only: bool
+    source: str | None
+    generation: int
+    exact: bool  # the packs hold exactly the closure of the refs
+    size_bytes: int  # of its packs
+    object_count: int  # in its packs
+    created_at: Milliseconds
+    updated_at: Milliseconds
+    last_push_at: Milliseconds | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A ref's value. ``peeled`` is what an annotated tag finally points at, None for everything else."""
+
+    oid: ObjectId
+    peeled: ObjectId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackRow:
+    """One pack of a repo. ``generation`` is the repo's when the pack joined; ``key`` is None while it lies inline."""
+
+    id: PackId
+    generation: int
+    objects: int
+    size_bytes: int
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RepoState:
+    """One generation of a repo: its row, its refs and its packs (oldest first), all read at one moment."""
+
+    repo: RepoRow
+    refs: dict[RefName, Ref]
+    packs: tuple[PackRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewPack:
+    """A pack to be kept. Exactly one of ``data`` (inline) and ``key`` (already durable in the store) is set.
+
+    ``index`` is the pack's index in the form of docs/formats/pack-index.md; kept in the row for inline packs, and
+    empty for stored ones, whose index is a stored blob of its own (``key + ".index"``).
+    """
+
+    objects: int
+    size_bytes: int
+    index: bytes
+    data: bytes | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefChange:
+    """One ref's step from ``old`` (None: it did not exist) to ``new`` (None: deleted)."""
+
+    name: RefName
+    old: ObjectId | None
+    new: Ref | None
+
+
+@dataclass(frozen=True, slots=True)
+class PushCommit:
+    """All that one push changes, to be made true at once. ``token`` is who did it, for the ref log."""
+
+    repo: RepoId
+    expected_generation: int
+    changes: tuple[RefChange, ...]
+    pack: NewPack | None
+    exact: bool
+    token: TokenId | None
+    now: Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class RefLogEntry:
+    """One ref change as it was committed; ``generation`` is the repo's after it."""
+
+    generation: int
+    name: RefName
+    old: ObjectId | None
+    new: ObjectId | None
+    old_peeled: ObjectId | None
+    token: TokenId | None
+    at: Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class NewRepo:
+    """What a repo is created with."""
+
+    id: RepoId
+    account: AccountId
+    namespace: str
+    name: str
+    description: str | None
+    default_branch: str
+    read_only: bool
+    source: str | None
+    now: Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A repo token to be kept; ``digest`` is the SHA-256 of its secret, and the secret itself is nowhere."""
+
+    id: TokenId
+    digest: bytes
+    scope: Scope
+    created_at: Milliseconds
+    expires_at: Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A repo token as listed."""
+
+    id: TokenId
+    repo: RepoId
+    scope: Scope
+    created_at: Milliseconds
+    expires_at: Milliseconds
+    revoked_at: Milliseconds | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiTokenRow:
+    """An API token as listed; its secret is nowhere."""
+
+    id: TokenId
+    account: AccountId
+    permission: Permission
+    created_at: Milliseconds
+    revoked_at: Milliseconds | None
+
+
+@dataclass(frozen=True, slots=True)
+class RepoQuery:
+    """Which repos to list, and which stretch of them. ``cursor`` goes on after a page; else ``offset`` rows are
+    skipped."""
+
+    account: AccountId
+    namespace: str
+    limit: int
+    search: str | None = None
+    sort: RepoSort = "created_at"
+    direction: Direction = "desc"
+    cursor: Cursor | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RepoPage:
+    """A stretch of a listing. ``cursor`` is set exactly when more rows follow; ``total`` counts all that match."""
+
+    rows: tuple[RepoRow, ...]
+    total: int
+    cursor: Cursor | None
+
+
+class RepoCatalog(Protocol):
+    """Repos by name: what the control plane asks."""
+
+    async def create_repo(self, repo: NewRepo, token: NewToken) -> RepoRow:
+        """Make an empty repo (exact, generation 0), its namespace if need be, and its first token, in one
+        transaction.
+
+        Raises AlreadyExists when a live repo of that namespace has the name.
+        """
+        ...
+
+    async def fork_repo(
+        self, parent: RepoId, repo: NewRepo, token: NewToken, *, only: frozenset[RefName] | None = None
+    ) -> RepoRow:
+        """Make a repo that starts from the parent's present refs and packs, and its first token, in one transaction.
+
+        With ``only`` it starts from those refs alone and is not exact unless they are all there are. The fork begins
+        at the parent's generation, with an empty ref log. Raises NotFound when the parent is gone, AlreadyExists.
+        """
+        ...
+
+    async def find_repo(self, account: AccountId, namespace: str, name: str) -> RepoRow:
+        """The live repo of that name; raises NotFound."""
+        ...
+
+    async def list_repos(self, query: RepoQuery) -> RepoPage:
+        """The live repos that match, ties broken by id. Rows never pushed to sort as oldest under last_push_at.
+
+        A cursor stays good when rows come or go meanwhile; raises InvalidInput (pointer ``/cursor``) for one that
+        this catalog did not make, or made for another sort or direction. An unknown namespace is an empty page.
+        """
+        ...
+
+    async def delete_repo(self, account: AccountId, namespace: str, name: str, now: Milliseconds) -> RepoId:
+        """Take the repo away: its name is free and its tokens are dead at once; its packs may be shared and stay.
+
+        Deleting a deleted repo answers the last deleted one's id again; raises NotFound if there never was one.
+        """
+        ...
+
+
+class HistoryCatalog(Protocol):
+    """Refs, packs and the ref log: what fetches and pushes ask."""
+
+    async def repo_row(self, repo: RepoId) -> RepoRow:
+        """The live repo of that id, by primary key; raises NotFound."""
+        ...
+
+    async def repo_state(self, repo: RepoId) -> RepoState:
+        """Row, refs and packs of one generation, read in one transaction; raises NotFound."""
+        ...
+
+    async def inline_pack(self, pack: PackId) -> tuple[bytes, bytes]:
+        """Bytes and index of an inline pack; raises CorruptStore when they are not there."""
+        ...
+
+    async def commit_push(self, push: PushCommit) -> int:
+        """Make a push true in one transaction and answer the new generation.
+
+        Raises Conflict when the repo's generation is no longer the expected one, NotFound when the repo is gone.
+        The caller has compared the old values at that generation. Moves updated_at and last_push_at.
+        """
+        ...
+
+    async def ref_log(self, repo: RepoId, *, newest: int) -> Sequence[RefLogEntry]:
+        """The newest entries of the repo's ref log, newest first."""
+        ...
+
+
+class TokenCatalog(Protocol):
+    """Repo tokens, which Git clients show."""
+
+    async def create_token(self, repo: RepoId, token: NewToken) -> None:
+        """Keep a token of a live repo; raises NotFound."""
+        ...
+
+    async def find_token(self, digest: bytes) -> tuple[TokenRow, RepoRow]:
+        """The token with that digest, whatever its state, and its live repo; raises NotFound."""
+        ...
+
+    async def list_tokens(
+        self, repo: RepoId, *, state: TokenState, now: Milliseconds, limit: int, offset: int
+    ) -> tuple[Sequence[TokenRow], int]:
+        """Tokens of that state, newest first (ties by id, descending), and how many there are in all.
+
+        Revoked wins over expired.
+        """
+        ...
+
+    async def revoke_token(self, account: AccountId, namespace: str, token: TokenId, now: Milliseconds) -> None:
+        """Revoke a token of a live repo in that namespace, or leave it revoked; raises NotFound."""
+        ...
+
+
+class ApiTokenCatalog(Protocol):
+    """API tokens, which programs show."""
+
+    async def create_api_token(self, token: ApiTokenRow, digest: bytes) -> None:
+        """Keep an API token, and its account if it is new; raises AlreadyExists when the digest is kept already."""
+        ...
+
+    async def find_api_token(self, digest: bytes) -> ApiTokenRow:
+        """The token with that digest, revoked or not; raises NotFound."""
+        ...
+
+    async def list_api_tokens(self) -> Sequence[ApiTokenRow]:
+        """All API tokens, oldest first."""
+        ...
+
+    async def revoke_api_token(self, token: TokenId, now: Milliseconds) -> None:
+        """Revoke it, or leave it revoked; raises NotFound."""
+        ...
+
+
+class Catalog(RepoCatalog, HistoryCatalog, TokenCatalog, ApiTokenCatalog, Protocol):
+    """All of it: what a backend implements and the composition root holds."""
+
+    async def close(self) -> None:
+        """Finish the writes under way and let go of the database."""
+        ...

@@ -1,0 +1,118 @@
+"""Refs, packs and the ref log of a repo: the statements, over a connection whose transaction the caller holds."""
+
+from collections.abc import Iterable, Sequence
+from sqlite3 import Connection
+
+from treehold.catalog.base import NewPack, PushCommit, RefLogEntry, RepoRow
+from treehold.catalog.sqlite_repos import repo_record, repo_row_of
+from treehold.catalog.sqlite_state import Record, StoredHistory, fold_if_due, load_history, one, peeled_before
+from treehold.errors import Conflict, CorruptStore, NotFound
+from treehold.ids import PackId, RepoId
+
+
+def find_row(connection: Connection, repo: RepoId) -> RepoRow:
+    """The live repo of that id; raises NotFound."""
+    return repo_row_of(repo_record(connection, repo))
+
+
+def find_history(connection: Connection, repo: RepoId) -> tuple[RepoRow, StoredHistory]:
+    """The live repo of that id with its refs and packs; raises NotFound."""
+    record = repo_record(connection, repo)
+    key, snapshot, overlay = record[:3]
+    return repo_row_of(record), load_history(connection, key, snapshot, overlay)
+
+
+def find_inline_pack(connection: Connection, pack: PackId) -> tuple[bytes, bytes]:
+    """Bytes and index of an inline pack; raises CorruptStore."""
+    record = one(connection, "SELECT data, idx FROM packs WHERE id = ?", (pack,))
+    if record is None or record[0] is None:
+        raise CorruptStore(f"the catalog holds no bytes of pack {pack}")
+    return record[0], record[1]
+
+
+def list_ref_log(connection: Connection, repo: RepoId, newest: int) -> Sequence[RefLogEntry]:
+    """The newest entries of the ref log, newest first."""
+    rows = connection.execute(
+        """
+        SELECT generation, name, old, new, old_peeled, token, at FROM ref_log
+        WHERE repo = (SELECT key FROM repos WHERE id = ?)
+        ORDER BY generation DESC, position DESC LIMIT ?
+        """,
+        (repo, max(0, newest)),
+    )
+    return [RefLogEntry(*row) for row in rows.fetchall()]
+
+
+def commit_push(connection: Connection, push: PushCommit) -> int:
+    """Make a push true and answer the new generation; raises NotFound, Conflict."""
+    row = one(
+        connection,
+        "SELECT key, generation, snapshot, overlay FROM repos WHERE id = ? AND deleted_at IS NULL",
+        (push.repo,),
+    )
+    if row is None:
+        raise NotFound(f"no such repo: {push.repo}")
+    repo, present, snapshot, overlay = row
+    if present != push.expected_generation:
+        raise Conflict(f"the repo is at generation {present}, not {push.expected_generation}")
+    generation: int = present + 1
+    _log_changes(connection, push, repo, snapshot, generation)
+    _write_refs(connection, push, repo)
+    if push.pack is not None:
+        _add_pack(connection, push.pack, repo, generation)
+    overlay += len(push.changes) + (push.pack is not None)
+    _move_repo(connection, push, repo, generation, overlay)
+    fold_if_due(connection, repo, snapshot, overlay)
+    return generation
+
+
+def _log_changes(connection: Connection, push: PushCommit, repo: int, snapshot: int | None, generation: int) -> None:
+    """Write the ref log, before the refs change: it tells what the old values peeled to."""
+    replaced = [change.name for change in push.changes if change.old is not None]
+    peeled = peeled_before(connection, repo, snapshot, replaced)
+    connection.executemany(
+        """
+        INSERT INTO ref_log(repo, generation, position, name, old, new, old_peeled, token, at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        (
+            (
+                *(repo, generation, position, change.name, change.old),
+                *(change.new and change.new.oid, change.old and peeled.get(change.name), push.token, push.now),
+            )
+            for position, change in enumerate(push.changes)
+        ),
+    )
+
+
+def _write_refs(connection: Connection, push: PushCommit, repo: int) -> None:
+    """Lay the new values over the snapshot's; a deleted ref leaves a row without an oid."""
+    rows: Iterable[Record] = (
+        (repo, change.name, change.new and change.new.oid, change.new and change.new.peeled) for change in push.changes
+    )
+    connection.executemany("INSERT OR REPLACE INTO refs(repo, name, oid, peeled) VALUES (?, ?, ?, ?)", rows)
+
+
+def _add_pack(connection: Connection, pack: NewPack, repo: int, generation: int) -> None:
+    """Keep a pack as the repo's newest."""
+    index = pack.index if pack.key is None else None
+    cursor = connection.execute(
+        "INSERT INTO packs(objects, size_bytes, key, idx, data) VALUES (?, ?, ?, ?, ?)",
+        (pack.objects, pack.size_bytes, pack.key, index, pack.data),
+    )
+    connection.execute(
+        "INSERT INTO repo_packs(repo, generation, pack) VALUES (?, ?, ?)", (repo, generation, cursor.lastrowid)
+    )
+
+
+def _move_repo(connection: Connection, push: PushCommit, repo: int, generation: int, overlay: int) -> None:
+    """Move the repo's own row on."""
+    size_bytes, objects = (push.pack.size_bytes, push.pack.objects) if push.pack else (0, 0)
+    connection.execute(
+        """
+        UPDATE repos SET generation = ?, overlay = ?, exact = ?, size_bytes = size_bytes + ?,
+            object_count = object_count + ?, updated_at = ?, last_push_at = ?
+        WHERE key = ?
+        """,
+        (generation, overlay, push.exact, size_bytes, objects, push.now, push.now, repo),
+    )

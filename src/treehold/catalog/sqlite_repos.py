@@ -1,0 +1,177 @@
+"""Repos by name and by id: the statements, over a connection whose transaction the caller holds.
+
+Names of namespaces and repos are one name whatever the case of their ASCII letters, in every comparison.
+"""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from sqlite3 import Connection
+from typing import Final
+
+from treehold.catalog.base import NewRepo, NewToken, RepoRow
+from treehold.catalog.sqlite_schema import NEVER
+from treehold.catalog.sqlite_state import (
+    Record,
+    clear_overlay,
+    fold,
+    insert,
+    load_history,
+    one,
+    release_snapshot,
+    save_snapshot,
+)
+from treehold.catalog.sqlite_tokens import add_token
+from treehold.errors import AlreadyExists, NotFound
+from treehold.ids import AccountId, Milliseconds, RefName, RepoId
+
+ROW_AT: Final = 5
+"""Where the columns of RepoRow begin in a row of ``live_repos``. Before them: the keys of repo and snapshot, the size
+of the overlay, the key of the namespace, and the last push as it is sorted."""
+_READ_ONLY: Final = 6
+_EXACT: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What a new repo starts from."""
+
+    snapshot: int | None = None
+    generation: int = 0
+    exact: bool = True
+    size_bytes: int = 0
+    object_count: int = 0
+
+
+def repo_row_of(record: Record) -> RepoRow:
+    """The RepoRow in a row of ``live_repos``."""
+    values = list(record[ROW_AT:])
+    values[_READ_ONLY] = values[_READ_ONLY] != 0  # SQLite has no booleans
+    values[_EXACT] = values[_EXACT] != 0
+    return RepoRow(*values)
+
+
+def repo_record(connection: Connection, repo: RepoId) -> Record:
+    """The row of ``live_repos`` of that id; raises NotFound."""
+    record = one(connection, "SELECT * FROM live_repos WHERE id = ?", (repo,))
+    if record is None:
+        raise NotFound(f"no such repo: {repo}")
+    return record
+
+
+def _record_named(connection: Connection, account: AccountId, namespace: str, name: str) -> Record | None:
+    """The row of ``live_repos`` of that name, or None."""
+    sql = "SELECT * FROM live_repos WHERE account = ? AND namespace = ? AND name = ?"
+    return one(connection, sql, (account, namespace, name))
+
+
+def find_repo(connection: Connection, account: AccountId, namespace: str, name: str) -> RepoRow:
+    """The live repo of that name; raises NotFound."""
+    record = _record_named(connection, account, namespace, name)
+    if record is None:
+        raise NotFound(f"no such repo: {name}")
+    return repo_row_of(record)
+
+
+def create_repo(connection: Connection, repo: NewRepo, token: NewToken) -> RepoRow:
+    """Make an empty repo with its first token; raises AlreadyExists."""
+    return _insert_repo(connection, repo, token, _Origin())
+
+
+def fork_repo(
+    connection: Connection, parent: RepoId, repo: NewRepo, token: NewToken, only: AbstractSet[RefName] | None
+) -> RepoRow:
+    """Make a repo that starts from the parent's refs and packs; raises NotFound, AlreadyExists."""
+    record = repo_record(connection, parent)
+    key, snapshot, overlay = record[:3]
+    row = repo_row_of(record)
+    exact = row.exact
+    if only is None:
+        snapshot = fold(connection, key, snapshot, overlay)
+    else:
+        history = load_history(connection, key, snapshot, overlay)
+        refs = history.decode_refs()
+        chosen = {name: ref for name, ref in refs.items() if name in only}
+        snapshot = save_snapshot(connection, chosen, history.decode_packs())
+        exact = exact and len(chosen) == len(refs)
+    origin = _Origin(snapshot, row.generation, exact, row.size_bytes, row.object_count)
+    return _insert_repo(connection, repo, token, origin)
+
+
+def _insert_repo(connection: Connection, repo: NewRepo, token: NewToken, origin: _Origin) -> RepoRow:
+    """Write the row of a new repo and its first token; raises AlreadyExists."""
+    if _record_named(connection, repo.account, repo.namespace, repo.name) is not None:
+        raise AlreadyExists(f"repo already exists: {repo.name}")
+    namespace = _enter_namespace(connection, repo.account, repo.namespace, repo.now)
+    key = insert(
+        connection,
+        """
+        INSERT INTO repos(id, namespace, name, description, default_branch, read_only, source, generation, exact,
+            size_bytes, object_count, created_at, updated_at, last_push_at, snapshot, overlay)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+        """,
+        (
+            *(repo.id, namespace, repo.name, repo.description, repo.default_branch, repo.read_only, repo.source),
+            *(origin.generation, origin.exact, origin.size_bytes, origin.object_count),
+            *(repo.now, repo.now, NEVER, origin.snapshot),
+        ),
+    )
+    add_token(connection, key, token)
+    return repo_row_of(repo_record(connection, repo.id))
+
+
+def _enter_namespace(connection: Connection, account: AccountId, name: str, now: Milliseconds) -> int:
+    """Count one more repo in a namespace, which is made if need be, and answer its key."""
+    row = one(
+        connection,
+        """
+        UPDATE namespaces SET repo_count = repo_count + 1, updated_at = ? WHERE account = ? AND name = ? RETURNING key
+        """,
+        (now, account, name),
+    )
+    if row is not None:
+        return int(row[0])
+    connection.execute("INSERT OR IGNORE INTO accounts(id, created_at) VALUES (?, ?)", (account, now))
+    return insert(
+        connection,
+        "INSERT INTO namespaces(account, name, repo_count, created_at, updated_at) VALUES (?, ?, 1, ?, ?)",
+        (account, name, now, now),
+    )
+
+
+def delete_repo(connection: Connection, account: AccountId, namespace: str, name: str, now: Milliseconds) -> RepoId:
+    """Take a repo away and answer its id, or that of the last one that bore the name; raises NotFound.
+
+    Its refs, pack list and tokens go with it; its row and its ref log stay, and so do the packs, which forks may share.
+    """
+    record = _record_named(connection, account, namespace, name)
+    if record is None:
+        return _last_deleted(connection, account, namespace, name)
+    key, snapshot, _, namespace_key = record[:4]
+    connection.execute(
+        "UPDATE repos SET deleted_at = ?, snapshot = NULL, overlay = 0 WHERE key = ?",
+        (now, key),
+    )
+    clear_overlay(connection, key)
+    release_snapshot(connection, snapshot)
+    connection.execute("DELETE FROM tokens WHERE repo = ?", (key,))
+    connection.execute(
+        "UPDATE namespaces SET repo_count = repo_count - 1, updated_at = ? WHERE key = ?",
+        (now, namespace_key),
+    )
+    return repo_row_of(record).id
+
+
+def _last_deleted(connection: Connection, account: AccountId, namespace: str, name: str) -> RepoId:
+    """The last repo that bore the name; raises NotFound. Keys rise, and only one at a time bears a name."""
+    row = one(
+        connection,
+        """
+        SELECT repos.id FROM namespaces JOIN repos ON repos.namespace = namespaces.key
+        WHERE namespaces.account = ? AND namespaces.name = ? AND repos.name = ? AND repos.deleted_at IS NOT NULL
+        ORDER BY repos.key DESC LIMIT 1
+        """,
+        (account, namespace, name),
+    )
+    if row is None:
+        raise NotFound(f"no such repo: {name}")
+    return RepoId(row[0])

@@ -1,0 +1,171 @@
+"""Fetch: what a client wants and has, answered by the cheapest plan that is right.
+
+A door asks in two steps, because the protocol answers in two: :func:`negotiate` says what is in common and moves the
+shallow boundary; :func:`choose_plan` makes the pack once the client is told that it follows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
+
+from treehold.catalog.base import PackRow, RefLogEntry
+from treehold.engine import history
+from treehold.engine.advertise import HEAD, head_target
+from treehold.engine.context import Engine
+from treehold.engine.plans import Computed, Concatenated, Plan
+from treehold.engine.shallow import ShallowStep, shallow_step
+from treehold.engine.view import RepoView
+from treehold.errors import UnwantedObject
+from treehold.ids import ObjectId, ObjectKind, RefName
+from treehold.protocol.fetch_request import FetchRequest
+
+_LOG_ENTRIES_LOOKED_AT: Final = 1000
+"""How far back *since* looks for the client's generation: beyond that the packs since are no small answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiation:
+    """Where a fetch stands: the wants with named refs resolved, the haves that are here, whether that is enough to
+    send a good pack (``ready``), and the client's new shallow boundary."""
+
+    request: FetchRequest
+    wants: tuple[ObjectId, ...]
+    wanted_refs: tuple[tuple[RefName, ObjectId], ...]
+    common: tuple[ObjectId, ...]
+    ready: bool
+    shallow: ShallowStep
+    packs_since: tuple[PackRow, ...] | None
+
+
+async def negotiate(engine: Engine, view: RepoView, request: FetchRequest) -> Negotiation:
+    """Weigh a request against one generation of the repo.
+
+    Raises UnwantedObject for a want that no ref reaches, MalformedMessage for a shallow bound that nothing satisfies.
+    """
+    wanted_refs = tuple((name, _wanted_ref(view, name)) for name in request.want_refs)
+    wants = tuple(dict.fromkeys((*request.wants, *(oid for _, oid in wanted_refs))))
+    _check_wants(view, wants)
+    common = tuple(oid for oid in dict.fromkeys(request.haves) if oid in view)
+    since = await _packs_since(engine, view, request, wants, common)
+    return Negotiation(
+        request=request,
+        wants=wants,
+        wanted_refs=wanted_refs,
+        common=common,
+        ready=bool(common) and (since is not None or _enough_in_common(engine, view, wants, common)),
+        shallow=await shallow_step(engine, view, request, wants),
+        packs_since=since,
+    )
+
+
+def choose_plan(view: RepoView, settled: Negotiation) -> Plan:
+    """The cheapest plan whose bytes this client can take and which holds nothing that it may not see."""
+    if _asks_for_everything(view, settled):
+        return Concatenated("whole", view.state.packs)
+    if settled.packs_since is not None:
+        return Concatenated("since", settled.packs_since)
+    return Computed(
+        view=view, request=settled.request, wants=settled.wants, haves=settled.common, shallow=settled.shallow
+    )
+
+
+def _wanted_ref(view: RepoView, name: RefName) -> ObjectId:
+    target = head_target(view.state.repo.default_branch, view.state.refs) if name == HEAD else name
+    ref = view.state.refs.get(target)
+    if ref is None:
+        raise UnwantedObject(f"unknown ref {name.decode('utf-8', 'replace')}")
+    return ref.oid
+
+
+def _check_wants(view: RepoView, wants: Sequence[ObjectId]) -> None:
+    tips = view.tips()
+    for oid in wants:
+        if oid not in tips and oid not in view:
+            raise UnwantedObject(f"upload-pack: not our ref {oid.hex()}")
+
+
+def _takes_stored_bodies(request: FetchRequest) -> bool:
+    """Whether packs as they were pushed are an answer: offset deltas, and all objects of a plain history."""
+    return request.ofs_delta and request.filter is None and not request.shallow and not request.changes_depth
+
+
+def _asks_for_everything(view: RepoView, settled: Negotiation) -> bool:
+    return (
+        view.state.repo.exact
+        and not settled.request.haves
+        and _takes_stored_bodies(settled.request)
+        and view.tips() == set(settled.wants)
+    )
+
+
+async def _packs_since(
+    engine: Engine,
+    view: RepoView,
+    request: FetchRequest,
+    wants: Sequence[ObjectId],
+    common: Sequence[ObjectId],
+) -> tuple[PackRow, ...] | None:
+    """The packs that joined since a generation whose every tip the client has, if it asks for all that is new.
+
+    Right only while the repo is exact: then the packs up to that generation hold just what its tips reach, so the
+    client has them all, and the later packs hold just what the present tips reach.
+    """
+    fit = (
+        view.state.repo.exact
+        and common
+        and request.thin_pack
+        and _takes_stored_bodies(request)
+        and view.tips() <= {*wants, *request.haves} | _tags_of(view, common)
+    )
+    if not fit:
+        return None
+    log = await engine.catalog.ref_log(view.state.repo.id, newest=_LOG_ENTRIES_LOOKED_AT)
+    if len(log) == _LOG_ENTRIES_LOOKED_AT:  # the oldest generation may be cut in two
+        log = [entry for entry in log if entry.generation > log[-1].generation]
+    generation = _known_generation(view, log, set(common), set(wants))
+    if generation is None:
+        return None
+    return tuple(pack for pack in view.state.packs if pack.generation > generation)
+
+
+def _tags_of(view: RepoView, commits: Sequence[ObjectId]) -> set[ObjectId]:
+    """Annotated tags on commits that the client has: it never lists tags among its haves."""
+    had = set(commits)
+    return {ref.oid for ref in view.state.refs.values() if ref.peeled in had}
+
+
+def _known_generation(
+    view: RepoView, log: Sequence[RefLogEntry], had: set[ObjectId], wants: set[ObjectId]
+) -> int | None:
+    """The latest generation whose every tip the client has, found by undoing the ref log step by step."""
+
+    def is_had(oid: ObjectId, peeled: ObjectId | None) -> bool:
+        return oid not in wants and (oid in had or peeled in had)
+
+    refs = {name: is_had(ref.oid, ref.peeled) for name, ref in view.state.refs.items()}
+    missing = sum(not known for known in refs.values())
+    for generation, entries in groupby(log, key=attrgetter("generation")):
+        for entry in entries:
+            missing -= not refs.pop(entry.name, True)
+            if entry.old is not None:
+                refs[entry.name] = is_had(entry.old, entry.old_peeled)
+                missing += not refs[entry.name]
+        if refs and not missing:
+            return int(generation) - 1
+    return None
+
+
+def _enough_in_common(engine: Engine, view: RepoView, wants: Sequence[ObjectId], common: Sequence[ObjectId]) -> bool:
+    """Whether every wanted commit has something in common behind it, as far as a short walk can tell."""
+    goals = {oid for oid in common if view.kind(oid) is ObjectKind.COMMIT}
+    if not goals:
+        return False
+    oldest = min(history.commit_time(view, oid) for oid in goals)
+    budget = engine.limits.negotiation_walk_commits
+    for want in wants:
+        commit = history.peel_to_commit(view, want)
+        if commit and not history.reaches_any(view, commit, goals, not_before=oldest, budget=budget):
+            return False
+    return True

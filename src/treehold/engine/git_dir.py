@@ -1,0 +1,60 @@
+"""Throw-away repository folders: what C Git needs beside objects."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from treehold.catalog.base import Ref
+from treehold.engine.native import GitPlace
+from treehold.ids import Entropy, RefName
+
+_CONFIG = b"[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+
+
+class GitDirs:
+    """Makes bare repository folders under ``folder``, one for each request that runs git."""
+
+    def __init__(self, folder: Path, *, entropy: Entropy) -> None:
+        self._folder = folder
+        self._entropy = entropy
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @contextlib.asynccontextmanager
+    async def bare(self, objects: Path, refs: Mapping[RefName, Ref] | None = None) -> AsyncIterator[GitPlace]:
+        """A repository over those objects, with those refs, gone when the context ends."""
+        git_dir = self._folder / self._entropy(12).hex()
+        (git_dir / "refs").mkdir(parents=True, mode=0o700)
+        try:
+            (git_dir / "HEAD").write_bytes(b"ref: refs/heads/main\n")
+            (git_dir / "config").write_bytes(_CONFIG)
+            if refs:
+                (git_dir / "packed-refs").write_bytes(packed_refs(refs))
+            yield GitPlace(git_dir=git_dir, objects=objects)
+        finally:
+            shutil.rmtree(git_dir, ignore_errors=True)
+
+    @contextlib.asynccontextmanager
+    async def quarantine(self, borrowed: Path) -> AsyncIterator[GitPlace]:
+        """A repository whose own objects begin empty and which may read those of ``borrowed``."""
+        git_dir = self._folder / self._entropy(12).hex()
+        for name in ("refs", "objects/pack", "objects/info"):
+            (git_dir / name).mkdir(parents=True, mode=0o700)
+        try:
+            (git_dir / "HEAD").write_bytes(b"ref: refs/heads/main\n")
+            (git_dir / "config").write_bytes(_CONFIG)
+            yield GitPlace(git_dir=git_dir, objects=git_dir / "objects", alternate=borrowed)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, git_dir, ignore_errors=True)
+
+
+def packed_refs(refs: Mapping[RefName, Ref]) -> bytes:
+    """The content of a ``packed-refs`` file."""
+    lines = [b"# pack-refs with: peeled fully-peeled sorted \n"]
+    for name in sorted(refs):
+        ref = refs[name]
+        lines.append(b"%s %s\n" % (ref.oid.hex().encode("ascii"), name))
+        if ref.peeled is not None:
+            lines.append(b"^%s\n" % ref.peeled.hex().encode("ascii"))
+    return b"".join(lines)

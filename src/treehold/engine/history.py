@@ -1,0 +1,99 @@
+"""Walks through commits in this process, each within a budget."""
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator
+from typing import Protocol
+
+from treehold.errors import NotFound
+from treehold.ids import ObjectId, ObjectKind
+from treehold.objects.commit import commit_links, committer_time
+from treehold.objects.tag import tag_link
+
+_TAG_CHAIN_MAX = 64
+
+
+class ObjectReader(Protocol):
+    """Objects by id; both raise NotFound for an id that may not be seen."""
+
+    def read(self, oid: ObjectId) -> tuple[ObjectKind, bytes]:
+        """Type and content."""
+        ...
+
+    def kind(self, oid: ObjectId) -> ObjectKind:
+        """The type alone, which is cheaper."""
+        ...
+
+
+def peel(objects: ObjectReader, oid: ObjectId) -> ObjectId:
+    """What a chain of annotated tags finally points at; the id itself when it is not a tag."""
+    for _ in range(_TAG_CHAIN_MAX):
+        if objects.kind(oid) is not ObjectKind.TAG:  # asked first: what is no tag may be a blob of any size
+            return oid
+        _, oid = tag_link(objects.read(oid)[1])
+    raise NotFound(f"more than {_TAG_CHAIN_MAX} tags of tags lead to {oid.hex()}")
+
+
+def peel_to_commit(objects: ObjectReader, oid: ObjectId) -> ObjectId | None:
+    """The commit that an id names, directly or through tags; None when it names something else."""
+    peeled = peel(objects, oid)
+    return peeled if objects.kind(peeled) is ObjectKind.COMMIT else None
+
+
+def parents(objects: ObjectReader, commit: ObjectId) -> tuple[ObjectId, ...]:
+    """A visible commit's parents."""
+    return commit_links(objects.read(commit)[1])[1]
+
+
+def reaches_any(
+    objects: ObjectReader, start: ObjectId, goals: Collection[ObjectId], *, not_before: int, budget: int
+) -> bool:
+    """Whether a walk from a commit meets one of the goals, newest commits first.
+
+    Looks at no more than ``budget`` commits and none older than ``not_before`` (Unix seconds): False may also mean
+    that it gave up.
+    """
+    return any(oid in goals for oid in newest_first(objects, [start], not_before=not_before, budget=budget))
+
+
+def newest_first(
+    objects: ObjectReader, starts: Iterable[ObjectId], *, not_before: int, budget: int
+) -> Iterator[ObjectId]:
+    """Up to ``budget`` commits that these commits reach, themselves included, roughly newest first.
+
+    Goes no further back than the commits just older than ``not_before`` (Unix seconds).
+    """
+    seen = set(starts)
+    queue = [(0, start) for start in seen]
+    while queue and budget > 0:
+        budget -= 1
+        _, oid = heapq.heappop(queue)
+        yield oid
+        data = objects.read(oid)[1]
+        committed = committer_time(data)
+        if committed < not_before:
+            continue
+        for parent in commit_links(data)[1]:
+            if parent not in seen:
+                seen.add(parent)
+                heapq.heappush(queue, (-committed, parent))  # the child's time: the parent's own is not read yet
+
+
+def commit_time(objects: ObjectReader, commit: ObjectId) -> int:
+    """When a commit was made, in Unix seconds."""
+    return committer_time(objects.read(commit)[1])
+
+
+def depths(objects: ObjectReader, heads: Iterable[ObjectId], depth: int) -> tuple[set[ObjectId], set[ObjectId]]:
+    """The commits within ``depth`` of the heads (a head is 1 deep): those inside, and those on the boundary."""
+    inside: set[ObjectId] = set()
+    boundary: set[ObjectId] = set()
+    level = set(heads)
+    for distance in range(1, depth + 1):
+        if not level:
+            break
+        if distance == depth:
+            boundary = level
+            break
+        inside |= level
+        level = {parent for commit in level for parent in parents(objects, commit)} - inside
+    return inside, boundary

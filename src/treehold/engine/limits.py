@@ -1,0 +1,67 @@
+"""Every bound that the deeds keep, each a setting of the server with this default."""
+
+from dataclasses import dataclass
+from typing import Final
+
+KIB: Final = 1 << 10
+MIB: Final = 1 << 20
+GIB: Final = 1 << 30
+DAY_SECONDS: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what a stranger can grow. Sizes in bytes, times in seconds."""
+
+    repo_bytes_max: int = 10 * GIB
+    """Stored packs of one repo; the real service's figure."""
+    pack_bytes_max: int = 2 * GIB
+    """One pushed pack; GitHub's figure for one push."""
+    pack_objects_max: int = 10_000_000
+    """Objects of one pushed pack; the Linux kernel's whole history has about that many."""
+    object_bytes_max: int = 1 * GIB
+    """One inflated object of a push that C Git takes in."""
+    blob_bytes_max: int = 0
+    """One pushed blob; 0 is no bound of its own. The real service refuses blobs over 32 MB."""
+    inflated_bytes_max: int = 64 * MIB
+    """All objects of a push that is taken in this process, inflated, deltas applied: the reach of a zip bomb."""
+    small_push_bytes: int = 1 * MIB
+    """A pack up to this size is taken in by this process, a larger one by C Git: starting git costs more than
+    reading 1 MB here."""
+    small_push_objects: int = 1_000
+    """The same bound by the number of objects."""
+    inline_pack_bytes: int = 64 * KIB
+    """A pack up to this size lies in the catalog and not in the store: one sync in place of three."""
+    request_bytes_max: int = 16 * MIB
+    """The body of a fetch, and the head of a push: 65,536 wants and haves take 6.5 MB."""
+    refs_max: int = 100_000
+    """Refs of one repo; every advertisement lists them all."""
+    push_commands_max: int = 100_000
+    """Ref updates in one push: the first mirror of a large repo brings tens of thousands."""
+    delta_depth_max: int = 64
+    """Longest delta chain across packs; an object deeper than this is stored whole. git's own default is 50."""
+    history_walk_commits: int = 20_000
+    """Commits looked at to prove that an update loses nothing; beyond it the update is taken as if it did."""
+    negotiation_walk_commits: int = 1_000
+    """Commits looked at for each want to tell a fetching client that it need not list more haves."""
+    native_seconds: int = 600
+    """One run of C Git."""
+    native_memory_bytes: int = 1 * GIB
+    """What one C Git process may allocate; pack files that it maps do not count."""
+    native_processes: int = 4
+    """C Git processes at once; more wait their turn."""
+    native_wait_seconds: int = 30
+    """How long a request waits for that turn before it is told to come back later."""
+    native_big_file_bytes: int = 32 * MIB
+    """Blobs above this are streamed by C Git and not held (``core.bigFileThreshold``)."""
+    push_attempts: int = 32
+    """Tries to commit a push that other pushes overtake."""
+    cache_bytes_max: int = 4 * GIB
+    """Materialised repos on this node's disk."""
+    pack_memory_bytes: int = 64 * MIB
+    """Inline packs held in memory by each process."""
+    reachable_memory_bytes: int = 128 * MIB
+    """Sets of reachable ids held in memory by each process, at 20 bytes an id."""
+    token_ttl_min: int = 60
+    token_ttl_max: int = 365 * DAY_SECONDS
+    token_ttl_default: int = DAY_SECONDS

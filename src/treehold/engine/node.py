@@ -1,0 +1,50 @@
+"""What one process keeps for itself: caches, scratch folders, locks. All of it can be thrown away at any time."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from treehold.catalog.base import HistoryCatalog
+from treehold.engine.git_dir import GitDirs
+from treehold.engine.limits import Limits
+from treehold.engine.locks import KeyedLocks
+from treehold.engine.materialise import Materialiser
+from treehold.engine.native import NativeGit
+from treehold.engine.pack_cache import PackCache
+from treehold.engine.reachable import ReachableSets
+from treehold.ids import Entropy, PackId
+from treehold.store.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A process's own things. ``spool`` is the folder where large pushes wait; ``push_locks`` lets the pushes to one
+    repo commit one after the other; ``trailers`` keeps the checksums of concatenated packs by their list."""
+
+    spool: Path
+    packs: PackCache
+    repos: Materialiser
+    git_dirs: GitDirs
+    native: NativeGit
+    reachable: ReachableSets
+    push_locks: KeyedLocks = field(default_factory=KeyedLocks)
+    trailers: OrderedDict[tuple[PackId, ...], bytes] = field(default_factory=OrderedDict)
+
+    @classmethod
+    def build(
+        cls, folder: Path, *, catalog: HistoryCatalog, store: Store, entropy: Entropy, git: Path, limits: Limits
+    ) -> Self:
+        """Lay out a node's folder and join its parts."""
+        spool = folder / "spool"
+        spool.mkdir(parents=True, exist_ok=True, mode=0o700)
+        packs = PackCache(catalog, store, bytes_max=limits.pack_memory_bytes)
+        repos = Materialiser(
+            folder / "repos", packs=packs, store=store, entropy=entropy, bytes_max=limits.cache_bytes_max
+        )
+        git_dirs = GitDirs(folder / "git", entropy=entropy)
+        native = NativeGit(git, limits)
+        reachable = ReachableSets(
+            native=native, repos=repos, git_dirs=git_dirs, bytes_max=limits.reachable_memory_bytes
+        )
+        return cls(spool=spool, packs=packs, repos=repos, git_dirs=git_dirs, native=native, reachable=reachable)

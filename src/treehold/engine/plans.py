@@ -1,0 +1,102 @@
+"""The ways to make the pack that answers a fetch, and how each yields its bytes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from treehold.catalog.base import PackRow, Ref
+from treehold.engine.context import Engine
+from treehold.engine.shallow import ShallowStep
+from treehold.engine.view import RepoView
+from treehold.ids import TAGS, ObjectId, PackId, RefName
+from treehold.packs.concatenate import Concatenation, PackPart
+from treehold.protocol.fetch_request import FetchRequest
+
+_TRAILERS_KEPT: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Concatenated:
+    """Stored packs one after the other. ``name`` says why that is the answer: ``whole`` or ``since``."""
+
+    name: str
+    packs: Sequence[PackRow]
+
+    async def pieces(self, engine: Engine) -> AsyncGenerator[bytes | memoryview]:
+        """The pack, in pieces; raises CorruptStore."""
+        whole = Concatenation([PackPart(row.size_bytes, row.objects) for row in self.packs])
+        yield whole.header
+        known = engine.node.trailers.get(self._key())
+        for row in self.packs:
+            async for piece in engine.node.packs.bodies(row):
+                if known is None:
+                    whole.feed(piece)
+                yield piece
+        if known is None:
+            known = whole.trailer()
+            self._keep_trailer(engine, known)
+        yield known
+
+    def _key(self) -> tuple[PackId, ...]:
+        return tuple(row.id for row in self.packs)
+
+    def _keep_trailer(self, engine: Engine, trailer: bytes) -> None:
+        engine.node.trailers[self._key()] = trailer
+        while len(engine.node.trailers) > _TRAILERS_KEPT:
+            engine.node.trailers.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A pack that C Git makes over the materialised repo: right for every request."""
+
+    view: RepoView
+    request: FetchRequest
+    wants: Sequence[ObjectId]
+    haves: Sequence[ObjectId]
+    shallow: ShallowStep
+    name: str = "computed"
+
+    async def pieces(self, engine: Engine) -> AsyncGenerator[bytes | memoryview]:
+        """The pack, in pieces; raises NativeGitError, Unavailable, CorruptStore."""
+        packs = self.view.state.packs
+        async with (
+            engine.node.repos.objects(packs) as objects,
+            engine.node.git_dirs.bare(objects, self._tags()) as place,
+            contextlib.aclosing(engine.node.native.stream(place, self._arguments(), stdin=self._revisions())) as stream,
+        ):
+            async for piece in stream:
+                yield piece
+                await asyncio.sleep(0)
+
+    def _tags(self) -> dict[RefName, Ref] | None:
+        """C Git looks at the tags when the client wants those that point into what it gets."""
+        if not self.request.include_tag:
+            return None
+        return {name: ref for name, ref in self.view.state.refs.items() if name.startswith(TAGS)}
+
+    def _arguments(self) -> list[str]:
+        arguments = ["pack-objects", "--revs", "--stdout", "-q"]
+        if self.request.thin_pack:
+            arguments.append("--thin")
+        if self.shallow.boundary:
+            arguments.append("--shallow")
+        if self.request.ofs_delta:
+            arguments.append("--delta-base-offset")
+        if self.request.include_tag:
+            arguments.append("--include-tag")
+        if self.request.filter is not None:
+            arguments.append(f"--filter={self.request.filter.text.decode('ascii')}")
+        return arguments
+
+    def _revisions(self) -> bytes:
+        lines = [f"--shallow {oid.hex()}" for oid in sorted(self.shallow.boundary)]
+        lines += [oid.hex() for oid in (*self.wants, *self.shallow.more_wants)]
+        lines.append("--not")
+        lines += [oid.hex() for oid in (*self.haves, *self.shallow.more_haves)]
+        return "\n".join([*lines, "", ""]).encode("ascii")
+
+
+Plan = Concatenated | Computed

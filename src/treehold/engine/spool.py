@@ -1,0 +1,84 @@
+"""A pushed pack on its way in: held in memory while small, in a file of this node once it is not."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from treehold.engine.context import Engine
+from treehold.errors import LimitExceeded, StorageError
+
+_HEADER_BYTES: Final = 12
+
+
+class PackSpool:
+    """Takes a pack piece by piece. Use it through :func:`spool`, which removes the file in the end."""
+
+    def __init__(self, path: Path, *, memory_bytes: int, bytes_max: int) -> None:
+        self.path = path
+        self.size_bytes = 0
+        self._memory = bytearray()
+        self._memory_bytes = memory_bytes
+        self._bytes_max = bytes_max
+        self._file: BinaryIO | None = None
+
+    def write(self, piece: bytes) -> None:
+        """Take the next piece; raises LimitExceeded, StorageError."""
+        self.size_bytes += len(piece)
+        if self.size_bytes > self._bytes_max:
+            raise LimitExceeded(f"the pack is larger than {self._bytes_max} bytes")
+        try:
+            if self._file is None and self.size_bytes > self._memory_bytes:
+                self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
+                self._file.write(self._memory)
+                self._memory[_HEADER_BYTES:] = b""
+            if self._file is not None:
+                self._file.write(piece)
+            else:
+                self._memory += piece
+        except OSError as error:
+            raise StorageError(f"cannot spool a push: {error.strerror}") from error
+
+    @property
+    def declared_objects(self) -> int:
+        """How many objects the pack's header promises; 0 while it is too short to have one."""
+        header = self._memory[:_HEADER_BYTES]
+        return int.from_bytes(header[8:]) if len(header) == _HEADER_BYTES else 0
+
+    def in_memory(self) -> bytes | None:
+        """The pack if it is held in memory."""
+        return bytes(self._memory) if self._file is None else None
+
+    def file(self) -> Path:
+        """The pack as a complete file; raises StorageError."""
+        try:
+            if self._file is None:
+                self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
+                self._file.write(self._memory)
+            self._file.flush()
+        except OSError as error:
+            raise StorageError(f"cannot spool a push: {error.strerror}") from error
+        return self.path
+
+    def discard(self) -> None:
+        """Forget the pack."""
+        if self._file is not None:
+            # what cannot be flushed any more is thrown away with the file
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self.path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def spool(engine: Engine) -> Iterator[PackSpool]:
+    """A place for one pushed pack, gone when the context ends."""
+    pack = PackSpool(
+        engine.node.spool / engine.entropy(12).hex(),
+        memory_bytes=engine.limits.small_push_bytes,
+        bytes_max=engine.limits.pack_bytes_max,
+    )
+    try:
+        yield pack
+    finally:
+        pack.discard()

@@ -1,0 +1,157 @@
+"""The door for Git clients: which path is which repo and service, who is let in, and what failures look like."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs
+
+import structlog
+
+from treehold.auth.policy import Service
+from treehold.engine import gate
+from treehold.engine.advertise import (
+    RECEIVE_PACK_CAPABILITIES,
+    UPLOAD_PACK_CAPABILITIES,
+    V2_CAPABILITIES,
+    advertised_refs,
+)
+from treehold.engine.context import Engine
+from treehold.engine.gate import GitGuest
+from treehold.errors import PermissionDenied, RequestError, TreeholdError, Unauthenticated
+from treehold.git_http import receive_pack, upload_pack
+from treehold.git_http.body import ClientGone, Message, Receive, Scope, Send, whole_body
+from treehold.git_http.responses import send_refusal, send_text, send_whole
+from treehold.protocol.advertisement import encode_v0, encode_v2
+
+log = structlog.get_logger(__name__)
+
+_PATH: Final = re.compile(
+    r"(?:/git)?/(?P<namespace>[^/]+)/(?P<repo>[^/]+?)(?P<suffix>\.git)?"
+    r"/(?P<what>info/refs|git-upload-pack|git-receive-pack|HEAD|objects/.*)"
+)
+_SERVICES: Final[Mapping[str, Service]] = {
+    "git-upload-pack": "git-upload-pack",
+    "git-receive-pack": "git-receive-pack",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GitPath:
+    """A path taken apart. ``what`` is ``info/refs`` or a service."""
+
+    namespace: str
+    repo: str
+    what: str
+
+
+def parse_path(path: str) -> GitPath | None:
+    """The repo and the service that a path names, in any of its forms; None when it is no Git path."""
+    found = _PATH.fullmatch(path)
+    if found is None:
+        return None
+    return GitPath(found["namespace"], found["repo"], found["what"])
+
+
+class GitDoor:
+    """An ASGI application for Git paths."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = parse_path(scope["path"])
+        if path is None or path.what not in ("info/refs", *_SERVICES):
+            await send_text(send, 404, "Not found: only smart HTTP is served")
+            return
+        started = _StartWatcher(send)
+        try:
+            await self._answer(path, scope, receive, started)
+        except ClientGone:
+            pass
+        except TreeholdError as error:
+            await self._fail(path, error, started)
+
+    async def _answer(self, path: GitPath, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        service = _service(path, scope)
+        if service is None:
+            await send_text(send, 404, "Not found: the dumb HTTP protocol is not served")
+            return
+        guest = await gate.admit_git(
+            self._engine,
+            headers.get(b"authorization"),
+            namespace=path.namespace,
+            repo_name=path.repo,
+            service=service,
+        )
+        version = _version(headers.get(b"git-protocol", b""))
+        method = "GET" if path.what == "info/refs" else "POST"
+        if scope["method"] != method:
+            await send_text(send, 405, f"Use {method}", [(b"allow", method.encode("ascii"))])
+        elif method == "GET":
+            await self._advertise(guest, service, version, send)
+        elif headers.get(b"content-type", b"") != f"application/x-{service}-request".encode("ascii"):
+            await send_text(send, 415, f"The content type must be application/x-{service}-request")
+        else:
+            await self._serve(guest, service, (version, headers.get(b"content-encoding", b"")), receive, send)
+
+    async def _advertise(self, guest: GitGuest, service: Service, version: int, send: Send) -> None:
+        word = service.encode("ascii")
+        if service == "git-upload-pack" and version == 2:
+            body = encode_v2(V2_CAPABILITIES, service=word)
+        else:
+            state = await self._engine.catalog.repo_state(guest.repo.id)
+            offered = UPLOAD_PACK_CAPABILITIES if service == "git-upload-pack" else RECEIVE_PACK_CAPABILITIES
+            body = encode_v0(advertised_refs(state), offered, service=word, version_1=version == 1)
+        await send_whole(send, 200, body, [(b"content-type", f"application/x-{service}-advertisement".encode("ascii"))])
+
+    async def _serve(
+        self, guest: GitGuest, service: Service, spoken: tuple[int, bytes], receive: Receive, send: Send
+    ) -> None:
+        version, encoding = spoken
+        if service == "git-receive-pack":
+            await receive_pack.answer(self._engine, guest, receive, send, encoding=encoding)
+            return
+        body = await whole_body(receive, encoding=encoding, bytes_max=self._engine.limits.request_bytes_max)
+        answer = upload_pack.answer_v2 if version == 2 else upload_pack.answer_v0
+        await answer(self._engine, guest.repo.id, body, send)
+
+    async def _fail(self, path: GitPath, error: TreeholdError, send: "_StartWatcher") -> None:
+        if not isinstance(error, RequestError):
+            log.error("git_request_failed", namespace=path.namespace, repo=path.repo, what=path.what, error=repr(error))
+        if send.has_started:
+            raise error
+        if isinstance(error, Unauthenticated | PermissionDenied) or path.what != "git-upload-pack":
+            await send_refusal(send, error)
+        elif isinstance(error, RequestError):
+            await send_whole(send, 200, upload_pack.refusal_line(error), upload_pack.RESULT)
+        else:
+            await send_refusal(send, error)
+
+
+class _StartWatcher:
+    """Passes messages on and remembers whether an answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_started = False
+
+    async def __call__(self, message: Message) -> None:
+        self.has_started = True
+        await self._send(message)
+
+
+def _service(path: GitPath, scope: Scope) -> Service | None:
+    """The service a request is for: named by the path, or by the query of ``info/refs``."""
+    if path.what != "info/refs":
+        return _SERVICES[path.what]
+    query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=16)
+    return _SERVICES.get(query.get("service", [""])[0])
+
+
+def _version(git_protocol: bytes) -> int:
+    """The highest protocol version that a Git-Protocol header offers; 0 without one."""
+    offered = {b"version=1": 1, b"version=2": 2}
+    return max((offered.get(word, 0) for word in git_protocol.split(b":")), default=0)

@@ -1,0 +1,2 @@
+"""Pack files over bytes: entries, deltas, indexes, dropping duplicates, concatenation. No input or output; imports
+objects, errors and ids."""

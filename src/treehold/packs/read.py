@@ -1,0 +1,232 @@
+"""Reading single objects out of a repo's packs, through delta chains that lead from pack to pack."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from treehold.errors import CorruptStore, LimitExceeded, NotFound, RejectedPack
+from treehold.ids import ObjectId, ObjectKind
+from treehold.packs.delta import DELTA_SIZES_BYTES_MAX, apply_delta, delta_result_size
+from treehold.packs.entry import PACK_HEADER_BYTES, PACK_TRAILER_BYTES, Buffer, EntryHeader, parse_entry_header
+from treehold.packs.index import PackIndex
+from treehold.packs.inflate import inflate, inflate_beginning
+from treehold.packs.limits import DELTA_DEPTH_MAX
+from treehold.packs.resolve import BaseObject
+
+CACHE_BYTES_MAX: Final = 16 * 2**20
+"""Objects kept because the next one may be a delta of them; git's core.deltaBaseCacheLimit is 96 MB."""
+OBJECT_BYTES_MAX: Final = 2 * 2**30
+"""Largest object that is read into memory."""
+_TABLE_OBJECTS_MAX: Final = 200_000
+
+
+class OpenPack:
+    """A pack's bytes and its index. Both are viewed where they are and must outlive this."""
+
+    __slots__ = ("end", "index", "view")
+
+    def __init__(self, buffer: Buffer, index: PackIndex) -> None:
+        self.view = memoryview(buffer)
+        self.index = index
+        self.end = len(self.view) - PACK_TRAILER_BYTES
+        if self.end < PACK_HEADER_BYTES:
+            raise CorruptStore("a stored pack is shorter than an empty one")
+
+    def header_at(self, offset: int) -> EntryHeader:
+        """The header of the entry there; raises CorruptStore."""
+        try:
+            return parse_entry_header(self.view, offset, self.end)
+        except RejectedPack as error:
+            raise CorruptStore(f"a stored pack is damaged: {error}") from error
+
+
+class _Link(NamedTuple):
+    """One step of a delta chain."""
+
+    pack: OpenPack
+    offset: int
+    header: EntryHeader
+
+
+_CacheKey = tuple[int, int]
+
+
+class PackSet:
+    """The packs of one repo, oldest first. Not for several threads at once."""
+
+    def __init__(
+        self,
+        packs: Sequence[OpenPack],
+        *,
+        cache_bytes_max: int = CACHE_BYTES_MAX,
+        object_bytes_max: int = OBJECT_BYTES_MAX,
+        delta_depth_max: int = DELTA_DEPTH_MAX,
+    ) -> None:
+        self._newest_first = tuple(reversed(packs))
+        self._object_bytes_max = object_bytes_max
+        self._delta_depth_max = delta_depth_max
+        self._cache = _ObjectCache(cache_bytes_max)
+        self._table: dict[ObjectId, tuple[OpenPack, int]] | None = None
+        objects = sum(len(pack.index) for pack in packs)
+        # One look-up asks half the packs or all of them. When the packs asked outnumber the objects, a table of them
+        # all has cost no more than the asking did, and answers at once from then on.
+        self._asks_left = objects if len(packs) > 1 and objects <= _TABLE_OBJECTS_MAX else -1
+
+    def find(self, oid: ObjectId) -> tuple[OpenPack, int] | None:
+        """Where the object's entry is; None when no pack has it."""
+        if self._table is not None:
+            return self._table.get(oid)
+        if self._asks_left >= 0:
+            self._asks_left -= len(self._newest_first)
+            if self._asks_left < 0:
+                self._table = self._make_table()
+        for pack in self._newest_first:
+            offset = pack.index.find(oid)
+            if offset is not None:
+                return pack, offset
+        return None
+
+    def __contains__(self, oid: ObjectId) -> bool:
+        return self.find(oid) is not None
+
+    def read(self, oid: ObjectId) -> tuple[ObjectKind, bytes]:
+        """The object; raises NotFound, CorruptStore, and LimitExceeded when it is too large for memory."""
+        found = self.read_base(oid)
+        if found is None:
+            raise NotFound(f"no object {oid.hex()}")
+        return found.kind, found.data
+
+    def read_base(self, oid: ObjectId) -> BaseObject | None:
+        """The object with its chain's length, None when no pack has it: what resolve_pack asks for thin deltas.
+
+        Raises CorruptStore, LimitExceeded.
+        """
+        place = self.find(oid)
+        if place is None:
+            return None
+        chain: list[_Link] = []
+        base = None
+        while base is None:
+            pack, offset = place
+            base = self._cache.get((id(pack), offset))
+            if base is None:
+                link = _Link(pack, offset, pack.header_at(offset))
+                next_place = self._base_place(link, len(chain))
+                if next_place is None:
+                    base = self._inflate_whole(link)
+                else:
+                    chain.append(link)
+                    place = next_place
+        for link in reversed(chain):
+            base = self._apply(link, base)
+        return base
+
+    def kind(self, oid: ObjectId) -> ObjectKind:
+        """The object's kind, from headers alone; raises NotFound, CorruptStore."""
+        return ObjectKind(self._walk(oid)[-1].header.kind_code)
+
+    def size(self, oid: ObjectId) -> int:
+        """The object's size in bytes, without making the object; raises NotFound, CorruptStore."""
+        place = self.find(oid)
+        if place is None:
+            raise NotFound(f"no object {oid.hex()}")
+        pack, offset = place
+        header = pack.header_at(offset)
+        if header.base_offset is None and header.base_oid is None:
+            return header.size
+        try:
+            return delta_result_size(inflate_beginning(pack.view, header.body_pos, pack.end, DELTA_SIZES_BYTES_MAX))
+        except RejectedPack as error:
+            raise CorruptStore(f"a stored delta is damaged: {error}") from error
+
+    def depth(self, oid: ObjectId) -> int:
+        """How many deltas lie between the object and a whole one, from headers alone; raises NotFound, CorruptStore."""
+        return len(self._walk(oid)) - 1
+
+    def _walk(self, oid: ObjectId) -> list[_Link]:
+        """The object's chain, down to the whole object."""
+        place = self.find(oid)
+        if place is None:
+            raise NotFound(f"no object {oid.hex()}")
+        chain: list[_Link] = []
+        while place is not None:
+            pack, offset = place
+            link = _Link(pack, offset, pack.header_at(offset))
+            place = self._base_place(link, len(chain))
+            chain.append(link)
+        return chain
+
+    def _base_place(self, link: _Link, steps: int) -> tuple[OpenPack, int] | None:
+        """Where the entry's base is, None for a whole entry. ``steps`` came before: a circle is a chain too long."""
+        header = link.header
+        place: tuple[OpenPack, int] | None
+        if header.base_offset is not None:
+            place = link.pack, header.base_offset
+        elif header.base_oid is not None:
+            place = self.find(header.base_oid)
+            if place is None:
+                raise CorruptStore(f"the delta base {header.base_oid.hex()} is in no pack")
+        else:
+            return None
+        if steps >= self._delta_depth_max:
+            raise CorruptStore(f"a stored delta chain is longer than {self._delta_depth_max}, or a circle")
+        return place
+
+    def _inflate(self, link: _Link) -> bytes:
+        if link.header.size > self._object_bytes_max:
+            raise LimitExceeded(f"an object is over the limit of {self._object_bytes_max} bytes")
+        try:
+            return inflate(link.pack.view, link.header.body_pos, link.pack.end, link.header.size)[0]
+        except RejectedPack as error:
+            raise CorruptStore(f"a stored pack is damaged: {error}") from error
+
+    def _inflate_whole(self, link: _Link) -> BaseObject:
+        found = BaseObject(ObjectKind(link.header.kind_code), self._inflate(link), 0)
+        self._cache.put((id(link.pack), link.offset), found)
+        return found
+
+    def _apply(self, link: _Link, base: BaseObject) -> BaseObject:
+        delta = self._inflate(link)
+        try:
+            data = apply_delta(base.data, delta, result_bytes_max=self._object_bytes_max)
+        except RejectedPack as error:
+            raise CorruptStore(f"a stored delta is damaged: {error}") from error
+        found = BaseObject(base.kind, data, base.depth + 1)
+        self._cache.put((id(link.pack), link.offset), found)
+        return found
+
+    def _make_table(self) -> dict[ObjectId, tuple[OpenPack, int]]:
+        table = {}
+        for pack in reversed(self._newest_first):  # the newest one last: it wins
+            for oid, offset in zip(pack.index.oids(), pack.index.offsets(), strict=True):
+                table[oid] = (pack, offset)
+        return table
+
+
+class _ObjectCache:
+    """The objects used last, up to a number of bytes. One object may take a quarter of it."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._entries: OrderedDict[_CacheKey, BaseObject] = OrderedDict()
+        self._bytes_left = bytes_max
+        self._object_bytes_max = bytes_max // 4
+
+    def get(self, key: _CacheKey) -> BaseObject | None:
+        found = self._entries.get(key)
+        if found is not None:
+            self._entries.move_to_end(key)
+        return found
+
+    def put(self, key: _CacheKey, found: BaseObject) -> None:
+        """Keep an object that :meth:`get` has just not found."""
+        if len(found.data) > self._object_bytes_max:
+            return
+        self._entries[key] = found
+        self._bytes_left -= len(found.data) + _ENTRY_OVERHEAD_BYTES
+        while self._bytes_left < 0:
+            _, oldest = self._entries.popitem(last=False)
+            self._bytes_left += len(oldest.data) + _ENTRY_OVERHEAD_BYTES
+
+
+_ENTRY_OVERHEAD_BYTES: Final = 300
+"""What Python needs for the key and the entry themselves; without it a cache of tiny objects would not be bounded."""

@@ -1,0 +1,64 @@
+"""Settings: the only place that reads the environment.
+
+Every field is ``TREEHOLD_<NAME>``; a limit is ``TREEHOLD_LIMITS__<NAME>``. docs/settings.md lists them all.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from treehold.engine.limits import Limits
+
+_PREFIX: Final = "TREEHOLD_"
+
+
+class Settings(BaseSettings):
+    """How one server is set up."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8787, ge=0, le=65535)
+    data_dir: Path = Path("data")
+    workers: int = Field(default=1, ge=1, le=256)
+    account_id: str = Field(default="local", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    api_token: SecretStr | None = Field(default=None, min_length=16, max_length=512)
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#@]+$")
+    git: Path | None = None
+    drain_seconds: int = Field(default=60, ge=0)
+    head_bytes_max: int = Field(default=64 << 10, ge=1024)
+    head_seconds: int = Field(default=30, ge=1)
+    log_format: str = Field(default="text", pattern="^(text|json)$")
+    failpoint: str = ""
+    limits: Limits = Limits()
+
+    @property
+    def base_url(self) -> str:
+        """Where clients reach this server, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def cache_dir(self) -> Path:
+        """What can be thrown away at any time."""
+        return self.data_dir / "cache"
+
+    def find_git(self) -> Path | None:
+        """The git to run for large work; None when there is none."""
+        found = str(self.git) if self.git else shutil.which("git")
+        return Path(found) if found else None
+
+
+def hand_down(settings: Settings) -> None:
+    """Put settings that came as options into the environment, for the worker processes to read.
+
+    Without the API token: the first process has stored it already.
+    """
+    os.environ.pop(_PREFIX + "API_TOKEN", None)
+    for name in ("host", "port", "data_dir", "workers", "account_id", "public_url", "git"):
+        value = getattr(settings, name)
+        if value is not None:
+            os.environ[_PREFIX + name.upper()] = str(value)

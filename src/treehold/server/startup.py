@@ -1,0 +1,115 @@
+"""What happens once before a server serves: checks, a clean scratch folder, the first API token, the greeting."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Final
+
+from treehold.auth import secrets
+from treehold.catalog.base import ApiTokenRow, Permission
+from treehold.catalog.sqlite import SqliteCatalog
+from treehold.engine.native import git_version
+from treehold.errors import AlreadyExists, StorageError, TreeholdError
+from treehold.ids import AccountId, TokenId, new_id
+from treehold.server.backends import clear_scratch, clock, open_catalog
+from treehold.server.settings import Settings
+
+GIT_OLDEST: Final = (2, 39)
+
+
+def require_git(settings: Settings) -> Path:
+    """The git to run; raises StorageError when there is none or it is too old."""
+    git = settings.find_git()
+    if git is None:
+        raise StorageError("git is not on the PATH; install git 2.39 or newer, or set TREEHOLD_GIT")
+    version = git_version(git)
+    if version < GIT_OLDEST:
+        raise StorageError(f"{git} is version {'.'.join(map(str, version))}; 2.39 or newer is needed")
+    return git
+
+
+@contextlib.contextmanager
+def serving(settings: Settings) -> Iterator[None]:
+    """Hold the data folder for one server, whatever its number of processes; raises StorageError if it is held."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(settings.data_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StorageError(f"another server is serving {settings.data_dir}") from None
+        clear_scratch(settings)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.asynccontextmanager
+async def opened_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
+    """The catalog for a short while."""
+    catalog = open_catalog(settings)
+    try:
+        yield catalog
+    finally:
+        await catalog.close()
+
+
+async def first_token(settings: Settings) -> str | None:
+    """Make sure that there is an API token: the one from the settings, else a fresh one, which is answered once."""
+    async with opened_catalog(settings) as catalog:
+        if settings.api_token is not None:
+            with contextlib.suppress(AlreadyExists):
+                await keep_api_token(catalog, settings, settings.api_token.get_secret_value(), "edit")
+            return None
+        if await catalog.list_api_tokens():
+            return None
+        secret = secrets.new_api_secret(os.urandom)
+        await keep_api_token(catalog, settings, secret, "edit")
+        return secret
+
+
+async def keep_api_token(
+    catalog: SqliteCatalog, settings: Settings, secret: str, permission: Permission
+) -> ApiTokenRow:
+    """Keep an API token's digest; raises AlreadyExists."""
+    row = ApiTokenRow(
+        id=TokenId(new_id(os.urandom)),
+        account=AccountId(settings.account_id),
+        permission=permission,
+        created_at=clock(),
+        revoked_at=None,
+    )
+    await catalog.create_api_token(row, secrets.digest(secret.encode()))
+    return row
+
+
+def greeting(settings: Settings, token: str | None) -> str:
+    """What a person sees at the start: where it serves, and five lines that create, push and clone."""
+    base = f"{settings.base_url}/client/v4/accounts/{settings.account_id}/artifacts"
+    shown = token or ("$TREEHOLD_API_TOKEN" if settings.api_token else "<your API token>")
+    lines = [
+        f"Treehold serves {settings.data_dir} on {settings.base_url}",
+        f"  REST base   {base}",
+        f"  account id  {settings.account_id}",
+    ]
+    if token:
+        lines.append(f"  API token   {token}   (edit permission; shown this once)")
+    lines += [
+        "",
+        "Try it:",
+        f"  API={base}/namespaces/default TOKEN={shown}",
+        '  R=$(curl -s "$API/repos" -H "Authorization: Bearer $TOKEN" -d \'{"name":"hello-world"}\')',
+        "  field() { printf %s \"$R\" | python3 -c \"import json,sys; print(json.load(sys.stdin)['result']['$1'])\"; }",
+        "  git init -qb main hello && git -C hello commit -q --allow-empty -m Hello",
+        '  git -C hello -c http.extraHeader="Authorization: Bearer $(field token)" push "$(field remote)" main',
+        '  git -c http.extraHeader="Authorization: Bearer $(field token)" clone "$(field remote)" hello-clone',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def explain(error: TreeholdError) -> str:
+    """An error as the command line says it."""
+    return f"treehold: {error}"

@@ -1,0 +1,136 @@
+"""A store in a folder of the local disk.
+
+A put writes a temporary file beside its target, syncs it, links it to its name and syncs the folder: whenever the
+power goes, the blob is whole under its name or not there. What a crash leaves behind begins with ``.new-`` and is
+removed at the next start.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from treehold.errors import AlreadyExists, CorruptStore, StorageError
+from treehold.ids import Entropy
+
+_KEY = re.compile(r"[0-9a-z][0-9a-z._-]*(/[0-9a-z][0-9a-z._-]*)*")
+_TEMPORARY: Final = ".new-"
+_COPY_PIECE_BYTES: Final = 1 << 20
+
+
+class LocalStore:
+    """Blobs as files under ``folder``, readable by their owner alone."""
+
+    def __init__(self, folder: Path, *, entropy: Entropy) -> None:
+        self._folder = folder
+        self._entropy = entropy
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def sweep_temporary(self) -> int:
+        """Remove what interrupted puts left behind; for the start, before anybody puts. Answers how many."""
+        left = [path for path in self._folder.rglob(_TEMPORARY + "*") if path.is_file()]
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
+
+    async def put(self, key: str, source: bytes | Path) -> None:
+        """See Store.put."""
+        await asyncio.to_thread(self._put, key, source)
+
+    async def read(self, key: str, offset: int, length: int) -> bytes:
+        """See Store.read."""
+        return await asyncio.to_thread(self._read, key, offset, length)
+
+    async def size(self, key: str) -> int:
+        """See Store.size."""
+        try:
+            return self._path(key).stat().st_size
+        except FileNotFoundError:
+            raise _missing(key) from None
+        except OSError as error:
+            raise StorageError(f"cannot look at {key}: {error.strerror}") from error
+
+    async def delete(self, key: str) -> None:
+        """See Store.delete."""
+        try:
+            self._path(key).unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot delete {key}: {error.strerror}") from error
+
+    async def keys(self) -> AsyncIterator[str]:
+        """See Store.keys."""
+        for path in await asyncio.to_thread(lambda: list(self._folder.rglob("*"))):
+            if path.is_file() and not path.name.startswith(_TEMPORARY):
+                yield path.relative_to(self._folder).as_posix()
+
+    async def local_file(self, key: str) -> Path | None:
+        """See Store.local_file."""
+        path = self._path(key)
+        if not path.is_file():
+            raise _missing(key)
+        return path
+
+    def _path(self, key: str) -> Path:
+        if not _KEY.fullmatch(key):
+            raise StorageError(f"not a store key: {key[:80]!r}")
+        return self._folder / key
+
+    def _put(self, key: str, source: bytes | Path) -> None:
+        target = self._path(key)
+        temporary = target.parent / (_TEMPORARY + self._entropy(12).hex())
+        try:
+            self._make_folder(target.parent)
+            _write_durably(temporary, source)
+            os.link(temporary, target)
+            _sync_folder(target.parent)
+        except FileExistsError:
+            raise AlreadyExists(f"the store already has {key}") from None
+        except OSError as error:
+            raise StorageError(f"cannot keep {key}: {error.strerror}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make the folder, and its name durable too: a synced file in a forgotten folder is lost."""
+        if folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        _sync_folder(folder.parent)
+
+    def _read(self, key: str, offset: int, length: int) -> bytes:
+        try:
+            with self._path(key).open("rb") as file:
+                file.seek(offset)
+                return file.read(length)
+        except FileNotFoundError:
+            raise _missing(key) from None
+        except OSError as error:
+            raise StorageError(f"cannot read {key}: {error.strerror}") from error
+
+
+def _missing(key: str) -> CorruptStore:
+    return CorruptStore(f"the store has no {key}")
+
+
+def _write_durably(path: Path, source: bytes | Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    with os.fdopen(descriptor, "wb") as file:
+        if isinstance(source, bytes):
+            file.write(source)
+        else:
+            with source.open("rb") as original:
+                shutil.copyfileobj(original, file, _COPY_PIECE_BYTES)
+        file.flush()
+        os.fdatasync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

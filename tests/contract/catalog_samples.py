@@ -1,0 +1,113 @@
+"""Rows for the catalog's contract suite: whatever a test does not care about is filled in."""
+
+import hashlib
+from itertools import count
+
+from treehold.catalog.base import (
+    ApiTokenRow,
+    Catalog,
+    NewPack,
+    NewRepo,
+    NewToken,
+    Permission,
+    PushCommit,
+    Ref,
+    RefChange,
+    RepoRow,
+    Scope,
+)
+from treehold.ids import AccountId, Milliseconds, ObjectId, RefName, RepoId, TokenId
+
+ACCOUNT = AccountId("acme")
+NAMESPACE = "agents"
+MAIN = RefName(b"refs/heads/main")
+NOW = Milliseconds(1_760_000_000_000)
+
+_numbers = count(1)
+
+
+def at(milliseconds: int) -> Milliseconds:
+    """A time that many milliseconds after NOW."""
+    return Milliseconds(NOW + milliseconds)
+
+
+def digest_of(text: str) -> bytes:
+    """The digest of a token's secret."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def oid_of(text: str) -> ObjectId:
+    """Some object id."""
+    return ObjectId(hashlib.sha1(text.encode()).digest())
+
+
+def new_token(
+    name: str | None = None, *, scope: Scope = "write", created: int = 0, expires: int = 86_400_000
+) -> NewToken:
+    """A token whose secret is its id."""
+    name = name or f"t{next(_numbers):015d}"
+    return NewToken(TokenId(name), digest_of(name), scope, at(created), at(expires))
+
+
+def new_repo(
+    name: str,
+    *,
+    id_: str | None = None,
+    account: AccountId = ACCOUNT,
+    namespace: str = NAMESPACE,
+    description: str | None = None,
+    default_branch: str = "main",
+    read_only: bool = False,
+    source: str | None = None,
+    now: int = 0,
+) -> NewRepo:
+    """A repo to be made."""
+    repo = RepoId(id_ or f"r{next(_numbers):015d}")
+    return NewRepo(repo, account, namespace, name, description, default_branch, read_only, source, at(now))
+
+
+def new_pack(text: str = "pack", *, objects: int = 3) -> NewPack:
+    """A small inline pack."""
+    data = b"PACK" + text.encode()
+    return NewPack(objects, len(data), b"index of " + text.encode(), data=data)
+
+
+def stored_pack(key: str, *, objects: int = 1000, size_bytes: int = 1 << 20) -> NewPack:
+    """A pack that lies in the store."""
+    return NewPack(objects, size_bytes, b"", key=key)
+
+
+def set_ref(name: bytes, text: str, *, old: str | None = None, peeled: str | None = None) -> RefChange:
+    """A ref that comes to be, or moves."""
+    ref = Ref(oid_of(text), None if peeled is None else oid_of(peeled))
+    return RefChange(RefName(name), None if old is None else oid_of(old), ref)
+
+
+def drop_ref(name: bytes, old: str) -> RefChange:
+    """A ref that goes."""
+    return RefChange(RefName(name), oid_of(old), None)
+
+
+def api_token(name: str, *, permission: Permission = "edit", created: int = 0) -> ApiTokenRow:
+    """An API token."""
+    return ApiTokenRow(TokenId(name), ACCOUNT, permission, at(created), None)
+
+
+async def make_repo(catalog: Catalog, name: str = "agent-007", *, now: int = 0) -> RepoRow:
+    """A repo that is there."""
+    return await catalog.create_repo(new_repo(name, now=now), new_token())
+
+
+async def push(
+    catalog: Catalog,
+    repo: RepoRow,
+    generation: int,
+    *changes: RefChange,
+    pack: NewPack | None = None,
+    exact: bool = True,
+    now: int = 1,
+    token: str | None = None,
+) -> int:
+    """Commit a push that looked at that generation."""
+    who = None if token is None else TokenId(token)
+    return await catalog.commit_push(PushCommit(repo.id, generation, changes, pack, exact, who, at(now)))

@@ -1,0 +1,65 @@
+"""The SQLite catalog keeps the catalog's contract."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.catalog_suite import ForkSuite, RepoSuite
+from tests.contract.catalog_suite_history import HistorySuite, LargeHistorySuite, RefLogSuite
+from tests.contract.catalog_suite_listing import ListingSuite
+from tests.contract.catalog_suite_tokens import ApiTokenSuite, LifeSuite, TokenSuite
+from treehold.catalog.base import Catalog
+from treehold.catalog.sqlite import SqliteCatalog
+
+
+@pytest.fixture
+async def catalog(tmp_path: Path) -> AsyncIterator[Catalog]:
+    """A fresh catalog."""
+    made = SqliteCatalog.open(tmp_path / "catalog.db")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def second(catalog: Catalog, tmp_path: Path) -> AsyncIterator[Catalog]:
+    """Another instance over the same file."""
+    made = SqliteCatalog.open(tmp_path / "catalog.db")
+    yield made
+    await made.close()
+
+
+class TestRepos(RepoSuite):
+    """Repos."""
+
+
+class TestForks(ForkSuite):
+    """Forks."""
+
+
+class TestListing(ListingSuite):
+    """Lists."""
+
+
+class TestHistory(HistorySuite):
+    """Pushes."""
+
+
+class TestRefLog(RefLogSuite):
+    """The ref log."""
+
+
+class TestLargeHistory(LargeHistorySuite):
+    """Many refs and pushes."""
+
+
+class TestTokens(TokenSuite):
+    """Repo tokens."""
+
+
+class TestApiTokens(ApiTokenSuite):
+    """API tokens."""
+
+
+class TestLife(LifeSuite):
+    """Closing."""

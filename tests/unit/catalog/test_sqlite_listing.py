@@ -1,0 +1,77 @@
+"""Tests of treehold.catalog.sqlite_listing."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from sqlite3 import Connection
+
+import pytest
+
+from tests.contract.catalog_samples import ACCOUNT, NAMESPACE, new_repo, new_token
+from treehold.catalog.base import Cursor, Direction, RepoPage, RepoQuery, RepoSort
+from treehold.catalog.sqlite_listing import INLINE_OFFSET_MAX, _page_sql, is_slow, list_repos
+from treehold.catalog.sqlite_repos import create_repo
+from treehold.catalog.sqlite_schema import migrate
+
+QUERY = RepoQuery(ACCOUNT, NAMESPACE, 2)
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    """A database with five repos."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        migrate(made)
+        for number in range(5):
+            create_repo(made, new_repo(f"repo-{number}", now=number), new_token())
+        yield made
+
+
+@pytest.mark.parametrize("cursor", [None, Cursor("x")])
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("sort", ["created_at", "updated_at", "last_push_at", "name"])
+def test_every_order_is_served_by_an_index(
+    connection: Connection, sort: RepoSort, direction: Direction, cursor: Cursor | None
+) -> None:
+    """No listing sorts its namespace: each walks an index, and sorts ties among themselves at most."""
+    sql = _page_sql(replace(QUERY, sort=sort, direction=direction, cursor=cursor))
+    parameters = {"namespace": 1, "value": 1, "id": "x", "limit": 3, "offset": 0}
+    plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + sql, parameters)]
+    index = {"created_at": "created", "updated_at": "updated", "last_push_at": "pushed", "name": "live_name"}[sort]
+    assert any(f"USING INDEX repos_{index}" in step for step in plan)
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan
+
+
+def test_a_page_goes_on_where_the_last_one_ended(connection: Connection) -> None:
+    """A cursor overrides an offset, and the last page has none."""
+    first = list_repos(connection, QUERY)
+    second = list_repos(connection, replace(QUERY, cursor=first.cursor, offset=4))
+    third = list_repos(connection, replace(QUERY, cursor=second.cursor))
+    names = [[row.name for row in page.rows] for page in (first, second, third)]
+    assert names == [["repo-4", "repo-3"], ["repo-2", "repo-1"], ["repo-0"]]
+    assert third.cursor is None
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_page_of_nothing_has_no_cursor(connection: Connection, limit: int) -> None:
+    """A limit of nothing answers the total alone."""
+    assert list_repos(connection, replace(QUERY, limit=limit)) == RepoPage((), 5, None)
+
+
+def test_an_unknown_namespace_is_an_empty_page(connection: Connection) -> None:
+    """There is nothing in a namespace that is not there."""
+    assert list_repos(connection, replace(QUERY, namespace="other")) == RepoPage((), 0, None)
+
+
+def test_a_search_without_matches_is_an_empty_page(connection: Connection) -> None:
+    """Nothing found, nothing counted."""
+    assert list_repos(connection, replace(QUERY, search="other")) == RepoPage((), 0, None)
+    assert list_repos(connection, replace(QUERY, search="REPO-3")).total == 1
+
+
+def test_searches_and_deep_offsets_are_slow() -> None:
+    """They belong in a thread; a plain page does not."""
+    assert not is_slow(QUERY)
+    assert not is_slow(replace(QUERY, offset=INLINE_OFFSET_MAX))
+    assert is_slow(replace(QUERY, offset=INLINE_OFFSET_MAX + 1))
+    assert is_slow(replace(QUERY, search=""))

@@ -1,0 +1,99 @@
+"""Tests of treehold.catalog.sqlite_tokens."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from sqlite3 import Connection
+
+import pytest
+
+from tests.contract.catalog_samples import ACCOUNT, NAMESPACE, api_token, at, digest_of, new_repo, new_token
+from treehold.catalog.base import RepoRow
+from treehold.catalog.sqlite_repos import create_repo, repo_row_of
+from treehold.catalog.sqlite_schema import migrate
+from treehold.catalog.sqlite_tokens import (
+    create_api_token,
+    create_token,
+    find_api_token,
+    find_token,
+    list_api_tokens,
+    list_tokens,
+    revoke_api_token,
+    revoke_token,
+)
+from treehold.errors import AlreadyExists, NotFound
+from treehold.ids import RepoId, TokenId
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    """A database with all tables."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        made.execute("PRAGMA foreign_keys = ON")
+        migrate(made)
+        yield made
+
+
+@pytest.fixture
+def repo(connection: Connection) -> RepoRow:
+    """A repo with one token."""
+    return create_repo(connection, new_repo("repo"), new_token("first", created=1))
+
+
+def test_a_token_is_found_with_its_repo(connection: Connection, repo: RepoRow) -> None:
+    """The repo's row comes with the token in one look-up."""
+    token, record = find_token(connection, digest_of("first"))
+    assert (token.id, token.repo, repo_row_of(record)) == ("first", repo.id, repo)
+    with pytest.raises(NotFound):
+        find_token(connection, digest_of("second"))
+
+
+def test_a_token_look_up_reads_no_table_through(connection: Connection) -> None:
+    """Token, repo and namespace are each found by a key."""
+    sql = "EXPLAIN QUERY PLAN SELECT live_repos.* FROM tokens JOIN live_repos ON live_repos.key = tokens.repo"
+    plan = [row[3] for row in connection.execute(sql + " WHERE tokens.digest = x'00'")]
+    assert len(plan) == 3
+    assert all(step.startswith("SEARCH") for step in plan)
+
+
+def test_tokens_are_kept_for_live_repos_only(connection: Connection, repo: RepoRow) -> None:
+    """A second token is listed before the first; for an unknown repo there is NotFound and an empty list."""
+    create_token(connection, repo.id, new_token("second", created=2))
+    tokens, total = list_tokens(connection, repo.id, "all", at(0), (1, 0))
+    assert ([token.id for token in tokens], total) == (["second"], 2)
+    assert list_tokens(connection, repo.id, "all", at(0), (-1, 0)) == ([], 2)
+    with pytest.raises(NotFound):
+        create_token(connection, RepoId("nobody"), new_token())
+    assert list_tokens(connection, RepoId("nobody"), "all", at(0), (9, 0)) == ((), 0)
+
+
+def test_a_digest_is_kept_once(connection: Connection, repo: RepoRow) -> None:
+    """The same secret cannot open two repos."""
+    with pytest.raises(sqlite3.IntegrityError):
+        create_token(connection, repo.id, new_token("first"))
+
+
+def test_a_token_is_revoked_once(connection: Connection, repo: RepoRow) -> None:
+    """The first revocation stays; an unknown token is NotFound."""
+    for time in (3, 4):
+        revoke_token(connection, ACCOUNT, NAMESPACE, TokenId("first"), at(time))
+    assert find_token(connection, digest_of("first"))[0].revoked_at == at(3)
+    with pytest.raises(NotFound):
+        revoke_token(connection, ACCOUNT, "other", TokenId("first"), at(5))
+
+
+def test_api_tokens_are_kept_found_listed_and_revoked(connection: Connection) -> None:
+    """An API token brings its account and goes through its life."""
+    create_api_token(connection, api_token("a"), digest_of("a"))
+    create_api_token(connection, api_token("b", permission="read"), digest_of("b"))
+    assert connection.execute("SELECT id FROM accounts").fetchall() == [(ACCOUNT,)]
+    assert find_api_token(connection, digest_of("b")) == api_token("b", permission="read")
+    with pytest.raises(AlreadyExists):
+        create_api_token(connection, api_token("c"), digest_of("a"))
+    revoke_api_token(connection, TokenId("a"), at(3))
+    revoke_api_token(connection, TokenId("a"), at(4))
+    assert [token.revoked_at for token in list_api_tokens(connection)] == [at(3), None]
+    with pytest.raises(NotFound):
+        find_api_token(connection, digest_of("c"))
+    with pytest.raises(NotFound):
+        revoke_api_token(connection, TokenId("c"), at(5))

@@ -1,0 +1,85 @@
+"""Twin of treehold.schema.bodies."""
+
+import pytest
+
+from treehold.errors import InvalidInput, InvalidRepoName, InvalidTtl
+from treehold.schema.bodies import CreateRepoRequest, CreateTokenRequest, ForkRepoRequest, RequestBody
+
+WELL_FORMED: dict[type[RequestBody], dict[str, object]] = {
+    CreateRepoRequest: {"name": "starter-repo"},
+    ForkRepoRequest: {"name": "starter-repo"},
+    CreateTokenRequest: {"repo": "starter-repo"},
+}
+WRONG: dict[type[RequestBody], dict[str, tuple[object, ...]]] = {
+    CreateRepoRequest: {
+        "name": (None, 1, True, [], {}, "a\x00b", "\ud800"),
+        "description": (1, False, ["x"], "\x00", "\udfff"),
+        "default_branch": (1, {}, "a\x00"),
+        "read_only": ("true", 1, 0, "", []),
+    },
+    ForkRepoRequest: {
+        "name": (None, 1, True, [], {}, "a\x00b", "\ud800"),
+        "description": (1, "\x00", "\udfff"),
+        "read_only": ("true", 1, 0, "", []),
+        "default_branch_only": ("false", 1),
+    },
+    CreateTokenRequest: {
+        "repo": (None, 1, [], "a\x00"),
+        "scope": ("admin", "READ", "", 1, True),
+        "ttl": ("60", 60.0, 60.5, True, [], float("inf")),
+    },
+}
+
+
+def test_absent_fields_have_the_contracts_defaults() -> None:
+    """What a client leaves out is what the contract says."""
+    assert CreateRepoRequest.from_fields({"name": "abc"}).model_dump() == {
+        "name": "abc",
+        "description": None,
+        "default_branch": "main",
+        "read_only": False,
+    }
+    assert ForkRepoRequest.from_fields({"name": "abc"}).model_dump() == {
+        "name": "abc",
+        "description": None,
+        "read_only": False,
+        "default_branch_only": False,
+    }
+    assert CreateTokenRequest.from_fields({"repo": "abc"}).model_dump() == {
+        "repo": "abc",
+        "scope": "write",
+        "ttl": 86_400,
+    }
+
+
+@pytest.mark.parametrize("model", WELL_FORMED)
+def test_null_is_absent_and_unknown_fields_are_ignored(model: type[RequestBody]) -> None:
+    """A null gives the default, and a field of the future changes nothing."""
+    required = WELL_FORMED[model]
+    nulls = dict.fromkeys(model.model_fields) | required
+    assert model.from_fields(nulls | {"colour": "\ud800"}) == model.from_fields(required)
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "value"),
+    [(model, field, value) for model, wrong in WRONG.items() for field, values in wrong.items() for value in values],
+)
+def test_a_wrong_field_is_pointed_at(model: type[RequestBody], field: str, value: object) -> None:
+    """A field of the wrong type is refused, never converted, with its pointer and its own error class."""
+    with pytest.raises(InvalidInput) as raised:
+        model.from_fields(WELL_FORMED[model] | {field: value})
+    assert raised.value.pointer == f"/{field}"
+    assert type(raised.value) is {"name": InvalidRepoName, "ttl": InvalidTtl}.get(field, InvalidInput)
+    str(raised.value).encode("utf-8")
+
+
+def test_the_first_wrong_field_is_the_one_named() -> None:
+    """Of several mistakes the first field's is told."""
+    with pytest.raises(InvalidRepoName, match="name"):
+        CreateRepoRequest.from_fields({"description": 1, "read_only": 2})
+
+
+def test_something_else_than_an_object_is_left_to_pydantic() -> None:
+    """A model made from another kind of value is refused by pydantic itself."""
+    with pytest.raises(ValueError, match="CreateRepoRequest"):
+        CreateRepoRequest.model_validate("name")
