@@ -40,6 +40,7 @@ class LiveServer:
     workers: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
+    api_token: str | None = API_TOKEN
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -58,10 +59,10 @@ class LiveServer:
         self.port = self.port or free_port()
         environment = {
             **os.environ,
-            "TREEHOLD_API_TOKEN": API_TOKEN,
             "TREEHOLD_DATA_DIR": str(self.data_dir),
             "TREEHOLD_PORT": str(self.port),
             "TREEHOLD_WORKERS": str(self.workers),
+            **({} if self.api_token is None else {"TREEHOLD_API_TOKEN": self.api_token}),
             **self.settings,
         }
         with self.data_dir.with_suffix(".log").open("ab") as log:

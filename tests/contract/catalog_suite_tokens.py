@@ -14,12 +14,12 @@ from tests.contract.catalog_samples import (
     new_repo,
     new_token,
 )
-from treehold.catalog.base import Catalog, RepoRow, TokenRow, TokenState
+from treehold.catalog.base import Catalog, RepoRow, TokenFilter, TokenRow
 from treehold.errors import AlreadyExists, NotFound
 from treehold.ids import AccountId, RepoId, TokenId
 
 
-async def _listed(catalog: Catalog, repo: RepoRow, state: TokenState, now: int = 0) -> list[str]:
+async def _listed(catalog: Catalog, repo: RepoRow, state: TokenFilter, now: int = 0) -> list[str]:
     tokens, total = await catalog.list_tokens(repo.id, state=state, now=at(now), limit=100, offset=0)
     assert total == len(tokens)
     return [token.id for token in tokens]

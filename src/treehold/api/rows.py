@@ -1,7 +1,5 @@
 """The engine's values as REST shows them."""
 
-from typing import cast
-
 from treehold.catalog.base import RepoRow, TokenRow
 from treehold.engine.fork import ForkedRepo
 from treehold.engine.repos import CreatedRepo
@@ -14,7 +12,6 @@ from treehold.schema.rows import (
     ForkRepoResult,
     RepoInfo,
     TokenInfo,
-    TokenStatus,
 )
 
 
@@ -59,7 +56,7 @@ def token_info(row: TokenRow, now: Milliseconds) -> TokenInfo:
     return TokenInfo(
         id=row.id,
         scope=row.scope,
-        state=cast("TokenStatus", token_state(row, now)),  # a row's state is never the filter word "all"
+        state=token_state(row, now),
         created_at=from_milliseconds(row.created_at),
         expires_at=from_milliseconds(row.expires_at),
     )

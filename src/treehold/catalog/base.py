@@ -4,7 +4,8 @@ Rows are frozen values: what a reader got never changes under it. A repo's *gene
 of its refs or packs; whoever commits a change says which generation it looked at, and loses with
 :class:`~treehold.errors.Conflict` when another change came first.
 
-Every method may raise CatalogError. Every write is durable before it returns.
+Every method may raise CatalogError. Every write is durable before it returns. Names of namespaces and repos are kept as
+they were first spelled and compared without regard to the case of ASCII letters.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from treehold.ids import AccountId, Milliseconds, ObjectId, PackId, RefName, Rep
 
 Scope = Literal["read", "write"]
 Permission = Literal["read", "edit"]
-TokenState = Literal["active", "expired", "revoked", "all"]
+TokenState = Literal["active", "expired", "revoked"]
+TokenFilter = Literal["active", "expired", "revoked", "all"]
 RepoSort = Literal["created_at", "updated_at", "last_push_at", "name"]
 Direction = Literal["asc", "desc"]
 Cursor = NewType("Cursor", str)
@@ -209,8 +211,9 @@ class RepoCatalog(Protocol):
     ) -> RepoRow:
         """Make a repo that starts from the parent's present refs and packs, and its first token, in one transaction.
 
-        With ``only`` it starts from those refs alone and is not exact unless they are all there are. The fork begins
-        at the parent's generation, with an empty ref log. Raises NotFound when the parent is gone, AlreadyExists.
+        With ``only`` it starts from those refs alone (names that the parent lacks are ignored) and is not exact unless
+        they are all there are. The fork begins at the parent's generation, with an empty ref log. Raises NotFound when
+        the parent is gone, AlreadyExists.
         """
         ...
 
@@ -219,8 +222,9 @@ class RepoCatalog(Protocol):
         ...
 
     async def list_repos(self, query: RepoQuery) -> RepoPage:
-        """The live repos that match, ties broken by id. Rows never pushed to sort as oldest under last_push_at.
+        """The live repos that match, ties broken by id in the sort's direction.
 
+        Rows never pushed to sort as oldest under last_push_at. A search ignores case, and an empty one matches all.
         A cursor stays good when rows come or go meanwhile; raises InvalidInput (pointer ``/cursor``) for one that
         this catalog did not make, or made for another sort or direction. An unknown namespace is an empty page.
         """
@@ -258,7 +262,7 @@ class HistoryCatalog(Protocol):
         ...
 
     async def ref_log(self, repo: RepoId, *, newest: int) -> Sequence[RefLogEntry]:
-        """The newest entries of the repo's ref log, newest first."""
+        """The newest entries of the repo's ref log, newest first; none for an unknown repo."""
         ...
 
 
@@ -266,7 +270,7 @@ class TokenCatalog(Protocol):
     """Repo tokens, which Git clients show."""
 
     async def create_token(self, repo: RepoId, token: NewToken) -> None:
-        """Keep a token of a live repo; raises NotFound."""
+        """Keep a token of a live repo; raises NotFound, and AlreadyExists when the digest is kept already."""
         ...
 
     async def find_token(self, digest: bytes) -> tuple[TokenRow, RepoRow]:
@@ -274,11 +278,11 @@ class TokenCatalog(Protocol):
         ...
 
     async def list_tokens(
-        self, repo: RepoId, *, state: TokenState, now: Milliseconds, limit: int, offset: int
+        self, repo: RepoId, *, state: TokenFilter, now: Milliseconds, limit: int, offset: int
     ) -> tuple[Sequence[TokenRow], int]:
         """Tokens of that state, newest first (ties by id, descending), and how many there are in all.
 
-        Revoked wins over expired.
+        Revoked wins over expired, and a token is expired from its ``expires_at`` on. None for an unknown repo.
         """
         ...
 

@@ -25,8 +25,8 @@ from treehold.catalog.base import (
     RepoQuery,
     RepoRow,
     RepoState,
+    TokenFilter,
     TokenRow,
-    TokenState,
 )
 from treehold.catalog.sqlite_connection import (
     DEFAULT_LIMITS,
@@ -151,7 +151,7 @@ class SqliteCatalog(Catalog):
         return token, sqlite_repos.repo_row_of(record)
 
     async def list_tokens(
-        self, repo: RepoId, *, state: TokenState, now: Milliseconds, limit: int, offset: int
+        self, repo: RepoId, *, state: TokenFilter, now: Milliseconds, limit: int, offset: int
     ) -> tuple[Sequence[TokenRow], int]:
         """Tokens of that state, newest first, and how many there are."""
         return self._reader.read_moment(sqlite_tokens.list_tokens, repo, state, now, (limit, offset))

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import Final
 
-from treehold.catalog.base import ApiTokenRow, NewToken, TokenRow, TokenState
+from treehold.catalog.base import ApiTokenRow, NewToken, TokenFilter, TokenRow
 from treehold.catalog.sqlite_state import Record, number, one
 from treehold.errors import AlreadyExists, NotFound
 from treehold.ids import AccountId, Milliseconds, RepoId, TokenId
 
-_STATES: Final[dict[TokenState, str]] = {
+_STATES: Final[dict[TokenFilter, str]] = {
     "active": "revoked_at IS NULL AND expires_at > :now",
     "expired": "revoked_at IS NULL AND expires_at <= :now",
     "revoked": "revoked_at IS NOT NULL",
@@ -55,7 +55,7 @@ def find_token(connection: Connection, digest: bytes) -> tuple[TokenRow, Record]
 
 
 def list_tokens(
-    connection: Connection, repo: RepoId, state: TokenState, now: Milliseconds, stretch: tuple[int, int]
+    connection: Connection, repo: RepoId, state: TokenFilter, now: Milliseconds, stretch: tuple[int, int]
 ) -> tuple[Sequence[TokenRow], int]:
     """A stretch (limit, offset) of a repo's tokens, newest first, and how many there are of that state."""
     key = _live_key(connection, repo)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from treehold.auth import secrets
-from treehold.catalog.base import NewToken, Scope, TokenRow, TokenState
+from treehold.catalog.base import NewToken, Scope, TokenFilter, TokenRow, TokenState
 from treehold.engine.context import Engine
 from treehold.errors import InvalidTtl
 from treehold.ids import AccountId, Milliseconds, TokenId, new_id
@@ -66,7 +66,7 @@ class TokenPage:
 
 
 async def list_tokens(
-    engine: Engine, account: AccountId, namespace: str, repo_name: str, *, state: TokenState, page: tuple[int, int]
+    engine: Engine, account: AccountId, namespace: str, repo_name: str, *, state: TokenFilter, page: tuple[int, int]
 ) -> TokenPage:
     """A repo's tokens of that state, newest first. ``page`` is (limit, offset); raises NotFound."""
     repo = await engine.catalog.find_repo(account, namespace, repo_name)

@@ -32,15 +32,15 @@ tokens = typer.Typer(no_args_is_help=True, help="API tokens, which programs show
 admin.add_typer(tokens, name="token")
 app.add_typer(admin, name="admin")
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder of all data. [env: TREEHOLD_DATA_DIR; default: data]")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of all data. (default: ./data)")]
 
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on. [default: 8787]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. (default: 127.0.0.1)")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. (default: 8787)")] = None,
     data_dir: DataDir = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes. [default: 1]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes. (default: 1)")] = None,
 ) -> None:
     """Serve repos over REST and Git. Every option is also a setting TREEHOLD_… in the environment."""
     settings = _settings(host=host, port=port, data_dir=data_dir, workers=workers)

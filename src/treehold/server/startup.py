@@ -96,14 +96,14 @@ def greeting(settings: Settings, token: str | None) -> str:
     ]
     if token:
         lines.append(f"  API token   {token}   (edit permission; shown this once)")
+    push = 'git -C hello -c http.extraHeader="Authorization: Bearer $(field token)" push "$(field remote)" main'
     lines += [
         "",
         "Try it:",
         f"  API={base}/namespaces/default TOKEN={shown}",
         '  R=$(curl -s "$API/repos" -H "Authorization: Bearer $TOKEN" -d \'{"name":"hello-world"}\')',
         "  field() { printf %s \"$R\" | python3 -c \"import json,sys; print(json.load(sys.stdin)['result']['$1'])\"; }",
-        "  git init -qb main hello && git -C hello commit -q --allow-empty -m Hello",
-        '  git -C hello -c http.extraHeader="Authorization: Bearer $(field token)" push "$(field remote)" main',
+        f"  git init -qb main hello && git -C hello commit -q --allow-empty -m Hello && {push}",
         '  git -c http.extraHeader="Authorization: Bearer $(field token)" clone "$(field remote)" hello-clone',
         "",
     ]

@@ -39,6 +39,8 @@ def test_limits_are_set_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_base_url_is_the_public_one_if_there_is_one() -> None:
     """Remotes begin with the public URL, without a slash at its end, or else with the address listened on."""
     assert Settings(port=99).base_url == "http://127.0.0.1:99"
+    assert Settings(host="0.0.0.0").base_url == "http://127.0.0.1:8787"
+    assert Settings(host="::").base_url == "http://[::1]:8787"
     assert Settings(public_url="https://git.example.com/").base_url == "https://git.example.com"
 
 
