@@ -1,6 +1,7 @@
 """Rows for the catalog's contract suite: whatever a test does not care about is filled in."""
 
 import hashlib
+from collections.abc import Sequence
 from itertools import count
 
 from treehold.catalog.base import (
@@ -9,6 +10,8 @@ from treehold.catalog.base import (
     NewPack,
     NewRepo,
     NewToken,
+    PackReplacement,
+    PackRow,
     Permission,
     PushCommit,
     Ref,
@@ -111,3 +114,19 @@ async def push(
     """Commit a push that looked at that generation."""
     who = None if token is None else TokenId(token)
     return await catalog.commit_push(PushCommit(repo.id, generation, changes, pack, exact, who, at(now)))
+
+
+async def replace_packs(
+    catalog: Catalog,
+    repo: RepoRow,
+    packs: Sequence[PackRow],
+    pack: NewPack | None,
+    *,
+    expected: int | None = None,
+    exact: bool | None = None,
+    is_repack: bool = False,
+    now: int = 50,
+) -> int:
+    """Put a pack in the place of those of the repo."""
+    replaced = tuple(row.id for row in packs)
+    return await catalog.replace_packs(PackReplacement(repo.id, expected, replaced, pack, exact, is_repack, at(now)))

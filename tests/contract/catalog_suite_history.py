@@ -41,7 +41,7 @@ class HistorySuite:
         assert await push(catalog, repo, 0, *changes, pack=new_pack("1", objects=4), exact=False, now=20) == 1
         state = await catalog.repo_state(repo.id)
         assert state.refs == {MAIN: Ref(oid_of("a")), tag: Ref(oid_of("t"), oid_of("a"))}
-        assert [replace(pack, id=PackId(0)) for pack in state.packs] == [PackRow(PackId(0), 1, 4, 5, None)]
+        assert [replace(pack, id=PackId(0)) for pack in state.packs] == [PackRow(PackId(0), 1, 4, 5, None, 1)]
         moved = replace(repo, generation=1, exact=False, size_bytes=5, object_count=4)
         assert state.repo == replace(moved, updated_at=at(20), last_push_at=at(20))
         assert await catalog.repo_row(repo.id) == state.repo
@@ -53,9 +53,9 @@ class HistorySuite:
         await push(catalog, repo, 1, set_ref(b"refs/heads/dev", "a"))
         await push(catalog, repo, 2, set_ref(MAIN, "b", old="a"), pack=stored_pack("packs/ab/cd"))
         packs = (await catalog.repo_state(repo.id)).packs
-        assert [(pack.generation, pack.objects, pack.size_bytes, pack.key) for pack in packs] == [
-            (1, 3, 5, None),
-            (3, 1000, 1 << 20, "packs/ab/cd"),
+        assert [replace(pack, id=PackId(0)) for pack in packs] == [
+            PackRow(PackId(0), 1, 3, 5, None, 1),
+            PackRow(PackId(0), 3, 1000, 1 << 20, "packs/ab/cd", 3),
         ]
         row = await catalog.repo_row(repo.id)
         assert (row.size_bytes, row.object_count) == (5 + (1 << 20), 1003)

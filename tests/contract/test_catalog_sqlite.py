@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.contract.catalog_suite import ForkSuite, RepoSuite
+from tests.contract.catalog_suite_care import JobSuite, LeaseSuite, NeedSuite, PurgeSuite
 from tests.contract.catalog_suite_history import HistorySuite, LargeHistorySuite, RefLogSuite
 from tests.contract.catalog_suite_listing import ListingSuite
+from tests.contract.catalog_suite_packs import ReplacementSuite, SweepSuite
 from tests.contract.catalog_suite_tokens import ApiTokenSuite, LifeSuite, TokenSuite
 from treehold.catalog.base import Catalog
 from treehold.catalog.sqlite import SqliteCatalog
@@ -51,6 +53,30 @@ class TestRefLog(RefLogSuite):
 
 class TestLargeHistory(LargeHistorySuite):
     """Many refs and pushes."""
+
+
+class TestReplacements(ReplacementSuite):
+    """Packs in the place of others."""
+
+
+class TestSweep(SweepSuite):
+    """Unreferenced packs."""
+
+
+class TestNeeds(NeedSuite):
+    """Repos in need."""
+
+
+class TestLeases(LeaseSuite):
+    """Leases."""
+
+
+class TestJobs(JobSuite):
+    """The job log."""
+
+
+class TestPurge(PurgeSuite):
+    """What has ended."""
 
 
 class TestTokens(TokenSuite):

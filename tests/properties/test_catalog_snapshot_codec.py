@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from treehold.catalog.base import Cursor, PackRow, RepoSort
 from treehold.catalog.cursors import Position, decode_cursor, encode_cursor
-from treehold.catalog.snapshot_codec import decode_packs, decode_refs, encode_packs, encode_refs
+from treehold.catalog.snapshot_codec import decode_pack_ids, decode_packs, decode_refs, encode_packs, encode_refs
 from treehold.errors import CorruptStore, InvalidInput
 from treehold.ids import ObjectId, PackId, RefName
 
@@ -13,7 +13,8 @@ OIDS = st.binary(min_size=20, max_size=20).map(ObjectId)
 NAMES = st.binary(max_size=60).map(lambda tail: RefName(b"refs/" + tail.replace(b"\n", b"")))
 U64 = st.integers(0, 2**64 - 1)
 KEYS = st.none() | st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1, max_size=40)
-PACKS = st.builds(PackRow, U64.map(PackId), U64, U64, U64, KEYS)
+HEADS = st.sampled_from([b"\x01\x00\x00\x00", b"\x02\x00\x00\x00"])
+PACKS = st.builds(PackRow, U64.map(PackId), U64, U64, U64, KEYS, U64)
 
 
 @given(st.dictionaries(NAMES, OIDS, max_size=30))
@@ -28,9 +29,10 @@ def test_any_refs_come_back(refs: dict[RefName, ObjectId]) -> None:
 def test_any_packs_come_back(packs: list[PackRow]) -> None:
     """Whatever packs are encoded are decoded in their order."""
     assert decode_packs(encode_packs(packs)) == packs
+    assert decode_pack_ids(encode_packs(packs)) == [pack.id for pack in packs]
 
 
-@given(st.binary(max_size=200) | st.binary(max_size=120).map(lambda tail: b"\x01\x00\x00\x00" + tail))
+@given(st.binary(max_size=200) | st.builds(bytes.__add__, HEADS, st.binary(max_size=120)))
 def test_any_bytes_decode_or_are_corrupt(blob: bytes) -> None:
     """Arbitrary bytes raise nothing but CorruptStore, and what decodes as refs encodes to as many bytes."""
     try:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NewType, Protocol
 
+from treehold.catalog.care import CareCatalog
 from treehold.ids import AccountId, Milliseconds, ObjectId, PackId, RefName, RepoId, TokenId
 
 Scope = Literal["read", "write"]
@@ -54,13 +55,20 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class PackRow:
-    """One pack of a repo. ``generation`` is the repo's when the pack joined; ``key`` is None while it lies inline."""
+    """One pack of a repo. ``key`` is None while it lies inline.
+
+    Its objects joined the repo with the pushes of ``first_generation`` to ``generation``, which are the same for a
+    pack as it was pushed. A pack that cannot tell, having been computed anew, spans from 0 to the generation that it
+    made. So a pack holds nothing that was there at generation ``g`` if ``first_generation > g``, and nothing newer if
+    ``generation <= g``.
+    """
 
     id: PackId
     generation: int
     objects: int
     size_bytes: int
     key: str | None
+    first_generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,24 @@ class PushCommit:
     pack: NewPack | None
     exact: bool
     token: TokenId | None
+    now: Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class PackReplacement:
+    """One pack in the place of others, which stand one after the other in the repo's list; None: nothing instead.
+
+    A roll-up holds the same objects as the packs that it replaces and spans their generations. A repack holds what the
+    refs reach at ``expected_generation``. ``expected_generation`` None, for roll-ups only: whatever was pushed
+    meanwhile, for that changes nothing in them. ``exact`` None: as it is.
+    """
+
+    repo: RepoId
+    expected_generation: int | None
+    replaced: tuple[PackId, ...]
+    pack: NewPack | None
+    exact: bool | None
+    is_repack: bool
     now: Milliseconds
 
 
@@ -261,6 +287,15 @@ class HistoryCatalog(Protocol):
         """
         ...
 
+    async def replace_packs(self, replacement: PackReplacement) -> int:
+        """Put a pack in the place of others in one transaction and answer the new generation.
+
+        Other repos that share the replaced packs keep them. Sizes follow; refs, ref log, updated_at and last_push_at
+        stay. Raises Conflict when the repo's generation is no longer the expected one, or when the packs have been
+        replaced meanwhile, NotFound when the repo is gone, and InvalidInput for packs that are not a run of the list.
+        """
+        ...
+
     async def ref_log(self, repo: RepoId, *, newest: int) -> Sequence[RefLogEntry]:
         """The newest entries of the repo's ref log, newest first; none for an unknown repo."""
         ...
@@ -311,7 +346,7 @@ class ApiTokenCatalog(Protocol):
         ...
 
 
-class Catalog(RepoCatalog, HistoryCatalog, TokenCatalog, ApiTokenCatalog, Protocol):
+class Catalog(RepoCatalog, HistoryCatalog, TokenCatalog, ApiTokenCatalog, CareCatalog, Protocol):
     """All of it: what a backend implements and the composition root holds."""
 
     async def close(self) -> None:

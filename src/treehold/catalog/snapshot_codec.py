@@ -13,9 +13,10 @@ from treehold.errors import CatalogError, CorruptStore
 from treehold.ids import OID_BYTES, ObjectId, PackId, RefName
 
 _REFS_VERSION: Final = 1
-_PACKS_VERSION: Final = 1
+_PACKS_VERSION: Final = 2  # migration 2 rewrote all of version 1
 _HEAD = struct.Struct(">BII")  # version, entries, bytes of the joined texts
-_PACK = struct.Struct(">QQQQ")  # id, generation, objects, bytes
+_PACK = struct.Struct(">QQQQQ")  # id, generation, objects, bytes, first generation
+_PACK_ID = struct.Struct(">Q32x")
 _SEPARATOR: Final = b"\n"  # no ref name may hold a control character, and no store key does
 
 
@@ -39,7 +40,9 @@ def decode_refs(blob: bytes) -> dict[RefName, ObjectId]:
 def encode_packs(packs: Sequence[PackRow]) -> bytes:
     """The list of packs, in the order given."""
     joined = _join([(pack.key or "").encode() for pack in packs])
-    bodies = (_PACK.pack(pack.id, pack.generation, pack.objects, pack.size_bytes) for pack in packs)
+    bodies = (
+        _PACK.pack(pack.id, pack.generation, pack.objects, pack.size_bytes, pack.first_generation) for pack in packs
+    )
     return b"".join((_HEAD.pack(_PACKS_VERSION, len(packs), len(joined)), joined, *bodies))
 
 
@@ -51,9 +54,16 @@ def decode_packs(blob: bytes) -> list[PackRow]:
     except UnicodeDecodeError as error:
         raise CorruptStore("a snapshot's store key is not UTF-8") from error
     return [
-        PackRow(PackId(number), generation, objects, size_bytes, key)
-        for (number, generation, objects, size_bytes), key in zip(_PACK.iter_unpack(body), keys, strict=True)
+        PackRow(PackId(number), generation, objects, size_bytes, key, first_generation)
+        for (number, generation, objects, size_bytes, first_generation), key in zip(
+            _PACK.iter_unpack(body), keys, strict=True
+        )
     ]
+
+
+def decode_pack_ids(blob: bytes) -> list[int]:
+    """The ids alone, which the sweep reads of every snapshot; raises CorruptStore."""
+    return [number for (number,) in _PACK_ID.iter_unpack(_split(blob, _PACKS_VERSION, _PACK.size)[1])]
 
 
 def _join(texts: Sequence[bytes]) -> bytes:

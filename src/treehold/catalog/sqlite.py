@@ -13,12 +13,21 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
-from treehold.catalog import sqlite_history, sqlite_listing, sqlite_repos, sqlite_tokens
+from treehold.catalog import (
+    sqlite_care,
+    sqlite_history,
+    sqlite_listing,
+    sqlite_replace,
+    sqlite_repos,
+    sqlite_sweep,
+    sqlite_tokens,
+)
 from treehold.catalog.base import (
     ApiTokenRow,
     Catalog,
     NewRepo,
     NewToken,
+    PackReplacement,
     PushCommit,
     RefLogEntry,
     RepoPage,
@@ -28,6 +37,8 @@ from treehold.catalog.base import (
     TokenFilter,
     TokenRow,
 )
+from treehold.catalog.care import DoomedPack, JobRow, PurgedCounts, RepoNeed
+from treehold.catalog.snapshot_cache import Snapshot, SnapshotCache
 from treehold.catalog.sqlite_connection import (
     DEFAULT_LIMITS,
     ProcessLock,
@@ -37,22 +48,30 @@ from treehold.catalog.sqlite_connection import (
     make_private,
 )
 from treehold.catalog.sqlite_schema import migrate
-from treehold.catalog.sqlite_state import StoredHistory
+from treehold.catalog.sqlite_state import StoredSnapshot
 from treehold.catalog.sqlite_writer import GroupCommitWriter
 from treehold.errors import CatalogError
 from treehold.ids import AccountId, Milliseconds, PackId, RefName, RepoId, TokenId
 
 INLINE_DECODE_BYTES_MAX: Final = 128 << 10
 """Largest snapshot decoded in the event loop's own thread: some 3,000 refs, which take about 4 ms."""
+INLINE_ROWS_MAX: Final = 3_000
+"""Most rows over a snapshot that are laid there in the event loop's own thread."""
+PACKS_FORGOTTEN_AT_ONCE: Final = 200
+"""Packs that one transaction deletes: at most 13 MB of inline bytes."""
 
 
 class SqliteCatalog(Catalog):
     """The catalog in a SQLite file. Make one with :meth:`open` in each process, after it was started."""
 
-    def __init__(self, reader: Reader, slow_reader: Reader, writer: GroupCommitWriter) -> None:
+    def __init__(
+        self, reader: Reader, slow_reader: Reader, writer: GroupCommitWriter, snapshots: SnapshotCache
+    ) -> None:
         self._reader = reader
         self._slow_reader = slow_reader
         self._writer = writer
+        self._snapshots = snapshots
+        self._sweep = sqlite_sweep.Sweep(slow_reader, writer)
 
     @classmethod
     def open(cls, path: Path, *, limits: SqliteLimits = DEFAULT_LIMITS) -> Self:
@@ -76,7 +95,8 @@ class SqliteCatalog(Catalog):
                 undo.pop_all()
         except (sqlite3.Error, OSError) as error:
             raise CatalogError(f"the catalog {path} cannot be opened: {error}") from error
-        return cls(reader, slow_reader, GroupCommitWriter(connection, lock, limits))
+        writer = GroupCommitWriter(connection, lock, limits)
+        return cls(reader, slow_reader, writer, SnapshotCache(limits.snapshots_bytes_max))
 
     async def close(self) -> None:
         """Finish the writes under way and let go of the file."""
@@ -122,10 +142,18 @@ class SqliteCatalog(Catalog):
 
     async def repo_state(self, repo: RepoId) -> RepoState:
         """Row, refs and packs of one generation; large ones are decoded in a thread."""
-        row, history = self._reader.read_moment(sqlite_history.find_history, repo)
-        if history.snapshot_bytes > INLINE_DECODE_BYTES_MAX:
-            return await asyncio.to_thread(_decode_state, row, history)
-        return _decode_state(row, history)
+        row, history = self._reader.read_moment(sqlite_history.find_history, repo, self._snapshots)
+        base = await self._decode(history.base) if isinstance(history.base, StoredSnapshot) else history.base
+        if history.rows > INLINE_ROWS_MAX:
+            return RepoState(row, *await asyncio.to_thread(history.lay_over, base))
+        return RepoState(row, *history.lay_over(base))
+
+    async def _decode(self, stored: StoredSnapshot) -> Snapshot:
+        """What a snapshot's blobs say, which is kept; raises CorruptStore."""
+        is_large = stored.size_bytes > INLINE_DECODE_BYTES_MAX
+        snapshot = await asyncio.to_thread(stored.decode) if is_large else stored.decode()
+        self._snapshots.keep(stored.key, snapshot, stored.size_bytes)
+        return snapshot
 
     async def inline_pack(self, pack: PackId) -> tuple[bytes, bytes]:
         """Bytes and index of an inline pack."""
@@ -134,6 +162,10 @@ class SqliteCatalog(Catalog):
     async def commit_push(self, push: PushCommit) -> int:
         """Make a push true."""
         return await self._writer.run(partial(sqlite_history.commit_push, push=push))
+
+    async def replace_packs(self, replacement: PackReplacement) -> int:
+        """Put a pack in the place of others."""
+        return await self._writer.run(partial(sqlite_replace.replace_packs, replacement=replacement))
 
     async def ref_log(self, repo: RepoId, *, newest: int) -> Sequence[RefLogEntry]:
         """The newest entries of the ref log, newest first."""
@@ -180,7 +212,47 @@ class SqliteCatalog(Catalog):
         """Revoke an API token."""
         await self._writer.run(partial(sqlite_tokens.revoke_api_token, token=token, now=now))
 
+    # Maintenance
 
-def _decode_state(row: RepoRow, history: StoredHistory) -> RepoState:
-    """The state of a repo from what was read; raises CorruptStore."""
-    return RepoState(row, history.decode_refs(), tuple(history.decode_packs()))
+    async def doom_unreferenced(self, now: Milliseconds) -> int:
+        """Note the time against every pack that no repo has in its list; in small steps, in threads."""
+        return await self._sweep.doom_unreferenced(now)
+
+    async def doomed_packs(self, before: Milliseconds, limit: int) -> Sequence[DoomedPack]:
+        """Packs that were found unreferenced earlier than that, longest ago first."""
+        return await asyncio.to_thread(self._slow_reader.read, sqlite_sweep.list_doomed, before, limit)
+
+    async def forget_packs(self, packs: Sequence[PackId]) -> None:
+        """Delete the rows of doomed packs."""
+        for begin in range(0, len(packs), PACKS_FORGOTTEN_AT_ONCE):
+            some = packs[begin : begin + PACKS_FORGOTTEN_AT_ONCE]
+            await self._writer.run(partial(sqlite_sweep.forget, packs=some))
+
+    async def purge(self, before: Milliseconds) -> PurgedCounts:
+        """Delete what ended earlier than that, in small transactions."""
+        total = PurgedCounts()
+        while (some := await self._writer.run(partial(sqlite_care.purge_some, before=before))) != PurgedCounts():
+            total += some
+        return total
+
+    async def repos_in_need(self, *, packs_min: int, limit: int, after: int = 0) -> Sequence[RepoNeed]:
+        """Live repos that have that many packs at least or are not exact."""
+        return await asyncio.to_thread(self._slow_reader.read, sqlite_care.find_repos_in_need, packs_min, limit, after)
+
+    async def acquire_lease(self, name: str, holder: str, *, now: Milliseconds, until: Milliseconds) -> bool:
+        """Whether the holder has the lease until then."""
+        return await self._writer.run(
+            partial(sqlite_care.acquire_lease, name=name, holder=holder, now=now, until=until),
+        )
+
+    async def release_lease(self, name: str, holder: str) -> None:
+        """Give a lease back."""
+        await self._writer.run(partial(sqlite_care.release_lease, name=name, holder=holder))
+
+    async def record_job(self, job: JobRow) -> None:
+        """Keep a job."""
+        await self._writer.run(partial(sqlite_care.record_job, job=job))
+
+    async def recent_jobs(self, limit: int) -> Sequence[JobRow]:
+        """The jobs begun last, newest first."""
+        return self._reader.read(sqlite_care.list_jobs, limit)

@@ -31,7 +31,8 @@ class SqliteLimits:
 
     ``batch_max`` bounds how many writes one transaction holds, and so how long the first of them waits;
     ``waiting_max`` how many may wait before more are refused; ``busy_seconds`` how long a connection waits for a lock
-    that a foreign program holds; ``idle_seconds`` after how much quiet the write-ahead log is emptied.
+    that a foreign program holds; ``idle_seconds`` after how much quiet the write-ahead log is emptied;
+    ``snapshots_bytes_max`` how much memory decoded snapshots may take: some 70,000 refs.
     """
 
     batch_max: int = 256
@@ -40,6 +41,7 @@ class SqliteLimits:
     idle_seconds: float = 1.0
     mmap_bytes: int = 1 << 30
     cache_bytes: int = 32 << 20
+    snapshots_bytes_max: int = 32 << 20
 
 
 DEFAULT_LIMITS: Final = SqliteLimits()

@@ -3,9 +3,19 @@
 from collections.abc import Iterable, Sequence
 from sqlite3 import Connection
 
-from treehold.catalog.base import NewPack, PushCommit, RefLogEntry, RepoRow
+from treehold.catalog.base import PushCommit, RefLogEntry, RepoRow
+from treehold.catalog.snapshot_cache import SnapshotCache
 from treehold.catalog.sqlite_repos import repo_record, repo_row_of
-from treehold.catalog.sqlite_state import Record, StoredHistory, fold_if_due, load_history, one, peeled_before
+from treehold.catalog.sqlite_state import (
+    Record,
+    StoredHistory,
+    fold_if_due,
+    keep_pack,
+    list_pack,
+    load_history,
+    one,
+    peeled_before,
+)
 from treehold.errors import Conflict, CorruptStore, NotFound
 from treehold.ids import PackId, RepoId
 
@@ -15,11 +25,13 @@ def find_row(connection: Connection, repo: RepoId) -> RepoRow:
     return repo_row_of(repo_record(connection, repo))
 
 
-def find_history(connection: Connection, repo: RepoId) -> tuple[RepoRow, StoredHistory]:
-    """The live repo of that id with its refs and packs; raises NotFound."""
+def find_history(
+    connection: Connection, repo: RepoId, known: SnapshotCache | None = None
+) -> tuple[RepoRow, StoredHistory]:
+    """The live repo of that id with its refs and packs, whose snapshot may be a known one; raises NotFound."""
     record = repo_record(connection, repo)
     key, snapshot, overlay = record[:3]
-    return repo_row_of(record), load_history(connection, key, snapshot, overlay)
+    return repo_row_of(record), load_history(connection, key, snapshot, overlay, known)
 
 
 def find_inline_pack(connection: Connection, pack: PackId) -> tuple[bytes, bytes]:
@@ -59,7 +71,7 @@ def commit_push(connection: Connection, push: PushCommit) -> int:
     _log_changes(connection, push, repo, snapshot, generation)
     _write_refs(connection, push, repo)
     if push.pack is not None:
-        _add_pack(connection, push.pack, repo, generation)
+        list_pack(connection, repo, keep_pack(connection, push.pack), generation, generation)
     overlay += len(push.changes) + (push.pack is not None)
     _move_repo(connection, push, repo, generation, overlay)
     fold_if_due(connection, repo, snapshot, overlay)
@@ -93,26 +105,14 @@ def _write_refs(connection: Connection, push: PushCommit, repo: int) -> None:
     connection.executemany("INSERT OR REPLACE INTO refs(repo, name, oid, peeled) VALUES (?, ?, ?, ?)", rows)
 
 
-def _add_pack(connection: Connection, pack: NewPack, repo: int, generation: int) -> None:
-    """Keep a pack as the repo's newest."""
-    index = pack.index if pack.key is None else None
-    cursor = connection.execute(
-        "INSERT INTO packs(objects, size_bytes, key, idx, data) VALUES (?, ?, ?, ?, ?)",
-        (pack.objects, pack.size_bytes, pack.key, index, pack.data),
-    )
-    connection.execute(
-        "INSERT INTO repo_packs(repo, generation, pack) VALUES (?, ?, ?)", (repo, generation, cursor.lastrowid)
-    )
-
-
 def _move_repo(connection: Connection, push: PushCommit, repo: int, generation: int, overlay: int) -> None:
     """Move the repo's own row on."""
-    size_bytes, objects = (push.pack.size_bytes, push.pack.objects) if push.pack else (0, 0)
+    added = (push.pack.size_bytes, push.pack.objects, 1) if push.pack else (0, 0, 0)
     connection.execute(
         """
         UPDATE repos SET generation = ?, overlay = ?, exact = ?, size_bytes = size_bytes + ?,
-            object_count = object_count + ?, updated_at = ?, last_push_at = ?
+            object_count = object_count + ?, pack_count = pack_count + ?, updated_at = ?, last_push_at = ?
         WHERE key = ?
         """,
-        (generation, overlay, push.exact, size_bytes, objects, push.now, push.now, repo),
+        (generation, overlay, push.exact, *added, push.now, push.now, repo),
     )

@@ -9,6 +9,7 @@ from sqlite3 import Connection
 from typing import Final
 
 from treehold.catalog.base import NewRepo, NewToken, RepoRow
+from treehold.catalog.snapshot_cache import Snapshot
 from treehold.catalog.sqlite_schema import NEVER
 from treehold.catalog.sqlite_state import (
     Record,
@@ -16,6 +17,7 @@ from treehold.catalog.sqlite_state import (
     fold,
     insert,
     load_history,
+    number,
     one,
     release_snapshot,
     save_snapshot,
@@ -40,6 +42,8 @@ class _Origin:
     exact: bool = True
     size_bytes: int = 0
     object_count: int = 0
+    pack_count: int = 0
+    is_fork: bool = False
 
 
 def repo_row_of(record: Record) -> RepoRow:
@@ -88,12 +92,12 @@ def fork_repo(
     if only is None:
         snapshot = fold(connection, key, snapshot, overlay)
     else:
-        history = load_history(connection, key, snapshot, overlay)
-        refs = history.decode_refs()
-        chosen = {name: ref for name, ref in refs.items() if name in only}
-        snapshot = save_snapshot(connection, chosen, history.decode_packs())
-        exact = exact and len(chosen) == len(refs)
-    origin = _Origin(snapshot, row.generation, exact, row.size_bytes, row.object_count)
+        present = load_history(connection, key, snapshot, overlay).decode()
+        chosen = {name: ref for name, ref in present.refs.items() if name in only}
+        snapshot = save_snapshot(connection, Snapshot(chosen, present.packs))
+        exact = exact and len(chosen) == len(present.refs)
+    pack_count = number(connection, "SELECT pack_count FROM repos WHERE key = ?", (key,))
+    origin = _Origin(snapshot, row.generation, exact, row.size_bytes, row.object_count, pack_count, is_fork=True)
     return _insert_repo(connection, repo, token, origin)
 
 
@@ -106,12 +110,19 @@ def _insert_repo(connection: Connection, repo: NewRepo, token: NewToken, origin:
         connection,
         """
         INSERT INTO repos(id, namespace, name, description, default_branch, read_only, source, generation, exact,
-            size_bytes, object_count, created_at, updated_at, last_push_at, snapshot, overlay)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+            size_bytes, object_count, pack_count, is_fork, created_at, updated_at, last_push_at, snapshot, overlay)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
         """,
         (
             *(repo.id, namespace, repo.name, repo.description, repo.default_branch, repo.read_only, repo.source),
-            *(origin.generation, origin.exact, origin.size_bytes, origin.object_count),
+            *(
+                origin.generation,
+                origin.exact,
+                origin.size_bytes,
+                origin.object_count,
+                origin.pack_count,
+                origin.is_fork,
+            ),
             *(repo.now, repo.now, NEVER, origin.snapshot),
         ),
     )
@@ -148,7 +159,7 @@ def delete_repo(connection: Connection, account: AccountId, namespace: str, name
         return _last_deleted(connection, account, namespace, name)
     key, snapshot, _, namespace_key = record[:4]
     connection.execute(
-        "UPDATE repos SET deleted_at = ?, snapshot = NULL, overlay = 0 WHERE key = ?",
+        "UPDATE repos SET deleted_at = ?, snapshot = NULL, overlay = 0, pack_count = 0 WHERE key = ?",
         (now, key),
     )
     clear_overlay(connection, key)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any, Final
 
-from treehold.catalog.base import PackRow, Ref
+from treehold.catalog.base import NewPack, PackRow, Ref
+from treehold.catalog.snapshot_cache import EMPTY, Snapshot, SnapshotCache
 from treehold.catalog.snapshot_codec import decode_packs, decode_refs, encode_packs, encode_refs
-from treehold.ids import ObjectId, RefName
+from treehold.ids import ObjectId, PackId, RefName
 
 FOLD_ROWS_MIN: Final = 64
 """Fewest overlay rows worth a fold: reading that many takes some 50 µs."""
@@ -36,68 +37,115 @@ def insert(connection: Connection, sql: str, parameters: Sequence[Any]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredHistory:
-    """A repo's refs and packs as they lie in the tables, not yet decoded."""
+class StoredSnapshot:
+    """A snapshot as it lies in its row."""
 
-    snapshot: tuple[bytes, bytes | None, bytes] | None  # refs, peeled, packs
+    key: int
+    refs: bytes
+    peeled: bytes | None
+    packs: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of its blobs."""
+        return len(self.refs) + len(self.peeled or b"") + len(self.packs)
+
+    def decode(self) -> Snapshot:
+        """What the blobs say; raises CorruptStore."""
+        refs = {name: Ref(oid) for name, oid in decode_refs(self.refs).items()}
+        for name, target in decode_refs(self.peeled).items() if self.peeled else ():
+            refs[name] = Ref(refs[name].oid, target)
+        return Snapshot(refs, tuple(decode_packs(self.packs)))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHistory:
+    """A repo's refs and packs as they were read: what it starts from, decoded or not yet, and what lies over it."""
+
+    base: StoredSnapshot | Snapshot
     refs: Sequence[Record]  # name, oid or None for a deleted ref, peeled
     packs: Sequence[Record]  # as PackRow
 
     @property
-    def snapshot_bytes(self) -> int:
-        """How much there is to decode."""
-        return sum(len(blob or b"") for blob in self.snapshot or ())
+    def rows(self) -> int:
+        """How many rows lie over the snapshot."""
+        return len(self.refs) + len(self.packs)
 
-    def decode_refs(self) -> dict[RefName, Ref]:
-        """The refs: the snapshot's with the overlay laid over; raises CorruptStore."""
-        refs = _snapshot_refs(*self.snapshot[:2]) if self.snapshot else {}
+    def decode_base(self) -> Snapshot:
+        """What the repo starts from; raises CorruptStore."""
+        return self.base.decode() if isinstance(self.base, StoredSnapshot) else self.base
+
+    def lay_over(self, base: Snapshot) -> tuple[dict[RefName, Ref], tuple[PackRow, ...]]:
+        """The repo's refs, in a dict of their own, and its packs, oldest first."""
+        refs = dict(base.refs)
         for name, oid, peeled in self.refs:
             if oid is None:
                 refs.pop(name, None)
             else:
                 refs[name] = Ref(oid, peeled)
-        return refs
+        return refs, (*base.packs, *(PackRow(*record) for record in self.packs))
 
-    def decode_packs(self) -> list[PackRow]:
-        """The packs, oldest first; raises CorruptStore."""
-        packs = decode_packs(self.snapshot[2]) if self.snapshot else []
-        packs.extend(PackRow(*record) for record in self.packs)
-        return packs
+    def decode(self) -> Snapshot:
+        """Both together; raises CorruptStore."""
+        return Snapshot(*self.lay_over(self.decode_base()))
 
 
-def _snapshot_refs(oids: bytes, peeled: bytes | None) -> dict[RefName, Ref]:
-    """The refs of a snapshot."""
-    refs = {name: Ref(oid) for name, oid in decode_refs(oids).items()}
-    for name, target in decode_refs(peeled).items() if peeled else ():
-        refs[name] = Ref(refs[name].oid, target)
-    return refs
-
-
-def load_history(connection: Connection, repo: int, snapshot: int | None, overlay: int) -> StoredHistory:
+def load_history(
+    connection: Connection, repo: int, snapshot: int | None, overlay: int, known: SnapshotCache | None = None
+) -> StoredHistory:
     """Read a repo's refs and packs, within the transaction in which its row was read."""
-    blobs = (
-        one(connection, "SELECT refs, peeled, packs FROM snapshots WHERE key = ?", (snapshot,)) if snapshot else None
-    )
+    base = _load_base(connection, snapshot, known)
     if not overlay:
-        return StoredHistory(_three(blobs), (), ())
+        return StoredHistory(base, (), ())
     refs = connection.execute("SELECT name, oid, peeled FROM refs WHERE repo = ?", (repo,)).fetchall()
-    packs = connection.execute(
+    return StoredHistory(base, refs, overlay_packs(connection, repo))
+
+
+def _load_base(connection: Connection, key: int | None, known: SnapshotCache | None) -> StoredSnapshot | Snapshot:
+    """What a repo with that snapshot starts from."""
+    if key is None:
+        return EMPTY
+    found = known.get(key) if known else None
+    if found is not None:
+        return found
+    blobs = one(connection, "SELECT refs, peeled, packs FROM snapshots WHERE key = ?", (key,))
+    return StoredSnapshot(key, *blobs) if blobs else EMPTY
+
+
+def overlay_packs(connection: Connection, repo: int) -> list[Record]:
+    """The packs that lie over a repo's snapshot, as PackRow, oldest first."""
+    return connection.execute(
         """
-        SELECT packs.id, repo_packs.generation, packs.objects, packs.size_bytes, packs.key
+        SELECT packs.id, repo_packs.generation, packs.objects, packs.size_bytes, packs.key, repo_packs.first_generation
         FROM repo_packs JOIN packs ON packs.id = repo_packs.pack
         WHERE repo_packs.repo = ? ORDER BY repo_packs.generation
         """,
         (repo,),
     ).fetchall()
-    return StoredHistory(_three(blobs), refs, packs)
 
 
-def _three(blobs: Record | None) -> tuple[bytes, bytes | None, bytes] | None:
-    return None if blobs is None else (blobs[0], blobs[1], blobs[2])
+def keep_pack(connection: Connection, pack: NewPack) -> PackId:
+    """Keep a pack and answer its id."""
+    index = pack.index if pack.key is None else None
+    number = insert(
+        connection,
+        "INSERT INTO packs(objects, size_bytes, key, idx, data) VALUES (?, ?, ?, ?, ?)",
+        (pack.objects, pack.size_bytes, pack.key, index, pack.data),
+    )
+    return PackId(number)
 
 
-def save_snapshot(connection: Connection, refs: Mapping[RefName, Ref], packs: Sequence[PackRow]) -> int:
+def list_pack(connection: Connection, repo: int, pack: PackId, generation: int, first_generation: int) -> None:
+    """Lay a kept pack over the repo's snapshot."""
+    connection.execute(
+        "INSERT INTO repo_packs(repo, generation, first_generation, pack) VALUES (?, ?, ?, ?)",
+        (repo, generation, first_generation, pack),
+    )
+
+
+def save_snapshot(connection: Connection, snapshot: Snapshot) -> int:
     """Keep a snapshot and answer its key."""
+    refs, packs = snapshot.refs, snapshot.packs
     peeled = {name: ref.peeled for name, ref in refs.items() if ref.peeled is not None}
     return insert(
         connection,
@@ -129,12 +177,16 @@ def fold(connection: Connection, repo: int, snapshot: int | None, overlay: int) 
     """Turn a repo's overlay into a new snapshot, which no reader can tell, and answer the repo's snapshot."""
     if not overlay:
         return snapshot
-    history = load_history(connection, repo, snapshot, overlay)
-    folded = save_snapshot(connection, history.decode_refs(), history.decode_packs())
+    return move_to(connection, repo, snapshot, load_history(connection, repo, snapshot, overlay).decode())
+
+
+def move_to(connection: Connection, repo: int, snapshot: int | None, present: Snapshot) -> int:
+    """Let a repo start from a new snapshot instead of its old one and its overlay, and answer its key."""
+    saved = save_snapshot(connection, present)
     clear_overlay(connection, repo)
-    connection.execute("UPDATE repos SET snapshot = ?, overlay = 0 WHERE key = ?", (folded, repo))
+    connection.execute("UPDATE repos SET snapshot = ?, overlay = 0 WHERE key = ?", (saved, repo))
     release_snapshot(connection, snapshot)
-    return folded
+    return saved
 
 
 def fold_if_due(connection: Connection, repo: int, snapshot: int | None, overlay: int) -> None:

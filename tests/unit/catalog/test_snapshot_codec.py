@@ -4,12 +4,12 @@ import pytest
 
 from tests.contract.catalog_samples import oid_of
 from treehold.catalog.base import PackRow
-from treehold.catalog.snapshot_codec import decode_packs, decode_refs, encode_packs, encode_refs
+from treehold.catalog.snapshot_codec import decode_pack_ids, decode_packs, decode_refs, encode_packs, encode_refs
 from treehold.errors import CatalogError, CorruptStore
 from treehold.ids import ObjectId, PackId, RefName
 
 OID = ObjectId(bytes(range(20)))
-PACKS = [PackRow(PackId(7), 3, 12, 400, None), PackRow(PackId(2**40), 4, 9000, 2**33, "ab/cd-1")]
+PACKS = [PackRow(PackId(7), 3, 12, 400, None, 3), PackRow(PackId(2**40), 9, 9000, 2**33, "ab/cd-1", 4)]
 
 
 def test_the_documented_refs_example() -> None:
@@ -25,10 +25,10 @@ def test_the_documented_refs_example() -> None:
 def test_the_documented_packs_example() -> None:
     """The list of packs has the layout of docs/formats/catalog.md."""
     assert encode_packs(PACKS) == (
-        bytes.fromhex("01 00000002 00000008")
+        bytes.fromhex("02 00000002 00000008")
         + b"\nab/cd-1"
-        + bytes.fromhex("0000000000000007 0000000000000003 000000000000000c 0000000000000190")
-        + bytes.fromhex("0000010000000000 0000000000000004 0000000000002328 0000000200000000")
+        + bytes.fromhex("0000000000000007 0000000000000003 000000000000000c 0000000000000190 0000000000000003")
+        + bytes.fromhex("0000010000000000 0000000000000009 0000000000002328 0000000200000000 0000000000000004")
     )
 
 
@@ -43,6 +43,7 @@ def test_refs_come_back_sorted_by_name() -> None:
 def test_packs_come_back_in_their_order() -> None:
     """Decoding answers the packs as they were listed."""
     assert decode_packs(encode_packs(PACKS[::-1])) == PACKS[::-1]
+    assert decode_pack_ids(encode_packs(PACKS[::-1])) == [2**40, 7]
 
 
 def test_nothing_comes_back_as_nothing() -> None:
@@ -79,7 +80,7 @@ def test_a_blob_that_contradicts_itself_is_corrupt(blob: bytes) -> None:
 def test_a_key_that_is_no_text_is_corrupt() -> None:
     """Store keys are UTF-8."""
     with pytest.raises(CorruptStore):
-        decode_packs(bytes.fromhex("01 00000001 00000001 ff") + bytes(32))
+        decode_packs(bytes.fromhex("02 00000001 00000001 ff") + bytes(40))
 
 
 def test_a_line_feed_is_never_written() -> None:
@@ -87,4 +88,4 @@ def test_a_line_feed_is_never_written() -> None:
     with pytest.raises(CatalogError):
         encode_refs({RefName(b"refs/heads/a\nb"): OID})
     with pytest.raises(CatalogError):
-        encode_packs([PackRow(PackId(1), 1, 1, 1, "a\nb")])
+        encode_packs([PackRow(PackId(1), 1, 1, 1, "a\nb", 1)])

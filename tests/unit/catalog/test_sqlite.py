@@ -14,6 +14,7 @@ from tests.contract.catalog_samples import (
     NAMESPACE,
     NOW,
     api_token,
+    at,
     digest_of,
     make_repo,
     new_pack,
@@ -21,13 +22,15 @@ from tests.contract.catalog_samples import (
     new_token,
     oid_of,
     push,
+    replace_packs,
     set_ref,
 )
 from treehold.catalog.base import Catalog, Ref, RepoQuery
-from treehold.catalog.sqlite import INLINE_DECODE_BYTES_MAX, SqliteCatalog
+from treehold.catalog.care import JobRow, PurgedCounts
+from treehold.catalog.sqlite import INLINE_DECODE_BYTES_MAX, INLINE_ROWS_MAX, SqliteCatalog
 from treehold.catalog.sqlite_connection import SqliteLimits
 from treehold.errors import CatalogError, CorruptStore, Unavailable
-from treehold.ids import TokenId
+from treehold.ids import RefName, TokenId
 
 
 async def test_it_is_made_privately_where_it_is_asked_for(tmp_path: Path) -> None:
@@ -66,10 +69,63 @@ async def test_every_question_reaches_its_statement(tmp_path: Path) -> None:
     await catalog.revoke_token(ACCOUNT, NAMESPACE, TokenId("two"), NOW)
     assert (await catalog.find_token(digest_of("two")))[0].revoked_at == NOW
     assert (await catalog.list_tokens(repo.id, state="active", now=NOW, limit=5, offset=0))[1] == 1
+    packs = (await catalog.repo_state(repo.id)).packs
+    assert await replace_packs(catalog, repo, packs, new_pack("2"), exact=False) == 2
+    assert [need.repo for need in await catalog.repos_in_need(packs_min=9, limit=5)] == [repo.id, fork.id]
     assert await catalog.delete_repo(ACCOUNT, NAMESPACE, "repo", NOW) == repo.id
     await catalog.create_api_token(api_token("api"), digest_of("api"))
     await catalog.revoke_api_token(TokenId("api"), NOW)
     assert [await catalog.find_api_token(digest_of("api"))] == await catalog.list_api_tokens()
+    await catalog.close()
+
+
+async def test_every_chore_reaches_its_statement(tmp_path: Path) -> None:
+    """Each method for maintenance does what its name says."""
+    catalog = SqliteCatalog.open(tmp_path / "catalog.db")
+    repo = await catalog.create_repo(new_repo("repo"), new_token("one"))
+    await push(catalog, repo, 0, set_ref(MAIN, "a"), pack=new_pack("1"))
+    await catalog.delete_repo(ACCOUNT, NAMESPACE, "repo", NOW)
+    assert await catalog.doom_unreferenced(at(1)) == 1
+    doomed = await catalog.doomed_packs(at(2), 5)
+    await catalog.forget_packs([pack.id for pack in doomed])
+    assert (len(doomed), await catalog.doomed_packs(at(2), 5)) == (1, [])
+    assert await catalog.acquire_lease("sweep", "a", now=NOW, until=at(1))
+    await catalog.release_lease("sweep", "a")
+    assert await catalog.acquire_lease("sweep", "b", now=NOW, until=at(1))
+    job = JobRow("j", "sweep", None, NOW, None, "running", "")
+    await catalog.record_job(job)
+    assert await catalog.recent_jobs(5) == [job]
+    assert await catalog.purge(at(2)) == PurgedCounts(repos=1, log_entries=1, leases=1, jobs=1)
+    await catalog.close()
+
+
+async def test_a_snapshot_is_decoded_once(tmp_path: Path) -> None:
+    """A state read again is the same, in a dict of its own, and the snapshot need not be read for it."""
+    catalog = SqliteCatalog.open(tmp_path / "catalog.db")
+    repo = await make_repo(catalog, "parent")
+    await push(catalog, repo, 0, set_ref(MAIN, "a"), pack=new_pack())
+    fork = await catalog.fork_repo(repo.id, new_repo("fork"), new_token())
+    first = await catalog.repo_state(repo.id)
+    first.refs.clear()
+    await catalog._writer.run(lambda connection: connection.execute("UPDATE snapshots SET refs = x'01'"))
+    for same in (repo, fork):
+        state = await catalog.repo_state(same.id)
+        assert (state.refs, state.packs) == ({MAIN: Ref(oid_of("a"))}, first.packs)
+    await catalog.close()
+
+
+async def test_many_rows_over_a_snapshot_are_laid_beside_the_event_loop(tmp_path: Path) -> None:
+    """A repo with a large overlay over a larger snapshot answers the same, and other tasks run meanwhile."""
+    catalog = SqliteCatalog.open(tmp_path / "catalog.db")
+    repo = await make_repo(catalog)
+    names = [b"refs/tags/%d" % number for number in range(INLINE_ROWS_MAX + 10)]
+    await push(catalog, repo, 0, *(set_ref(name, "a") for name in names))
+    await push(catalog, repo, 1, *(set_ref(name, "b", old="a") for name in names[1:]))
+    await catalog.repo_state(repo.id)
+    beside = asyncio.create_task(catalog.repo_row(repo.id))
+    refs = (await catalog.repo_state(repo.id)).refs
+    assert beside.done()
+    assert [refs[RefName(names[0])], refs[RefName(names[1])]] == [Ref(oid_of("a")), Ref(oid_of("b"))]
     await catalog.close()
 
 

@@ -42,7 +42,7 @@ def test_a_push_writes_one_row_for_each_change_and_pack(connection: Connection, 
     assert connection.execute("SELECT overlay FROM repos").fetchone() == (2,)
     row, history = find_history(connection, repo.id)
     assert row == find_row(connection, repo.id)
-    assert (list(history.decode_refs()), len(history.decode_packs())) == ([MAIN], 1)
+    assert (list(history.decode().refs), len(history.decode().packs)) == ([MAIN], 1)
 
 
 def test_a_deleted_ref_leaves_a_row_without_oid(connection: Connection, repo: RepoRow) -> None:
@@ -68,9 +68,9 @@ def test_the_index_of_a_stored_pack_is_not_kept_in_its_row(connection: Connectio
     commit_push(connection, _push(repo.id, 1, pack=new_pack("1")))
     rows = connection.execute("SELECT key, idx, data FROM packs ORDER BY id").fetchall()
     assert rows == [("k", None, None), (None, b"index of 1", b"PACK1")]
-    assert find_inline_pack(connection, find_history(connection, repo.id)[1].decode_packs()[1].id)[0] == b"PACK1"
+    assert find_inline_pack(connection, find_history(connection, repo.id)[1].decode().packs[1].id)[0] == b"PACK1"
     with pytest.raises(CorruptStore):
-        find_inline_pack(connection, find_history(connection, repo.id)[1].decode_packs()[0].id)
+        find_inline_pack(connection, find_history(connection, repo.id)[1].decode().packs[0].id)
 
 
 def test_a_pack_lies_in_one_place(connection: Connection, repo: RepoRow) -> None:

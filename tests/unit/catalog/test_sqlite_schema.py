@@ -3,13 +3,29 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from sqlite3 import Connection
 
 import pytest
 
+from tests.contract.catalog_samples import (
+    ACCOUNT,
+    MAIN,
+    NAMESPACE,
+    at,
+    digest_of,
+    new_pack,
+    oid_of,
+    push,
+    replace_packs,
+)
 from treehold.catalog import sqlite_schema
+from treehold.catalog.base import PackRow, Ref
+from treehold.catalog.snapshot_codec import encode_refs
+from treehold.catalog.sqlite import SqliteCatalog
 from treehold.catalog.sqlite_schema import MIGRATIONS, migrate
-from treehold.errors import CatalogError
+from treehold.errors import CatalogError, CorruptStore
+from treehold.ids import PackId, RepoId
 
 
 @pytest.fixture
@@ -32,7 +48,7 @@ def test_an_empty_database_gets_all_tables(connection: Connection) -> None:
     migrate(connection)
     assert _version(connection) == len(MIGRATIONS)
     assert {"accounts", "namespaces", "repos", "refs", "packs", "repo_packs", "ref_log"} <= _tables(connection)
-    assert {"snapshots", "tokens", "api_tokens"} <= _tables(connection)
+    assert {"snapshots", "tokens", "api_tokens", "doomed_packs", "leases", "jobs"} <= _tables(connection)
 
 
 def test_migrating_again_changes_nothing(connection: Connection) -> None:
@@ -67,3 +83,97 @@ def test_a_migration_that_fails_leaves_nothing(connection: Connection, monkeypat
     with pytest.raises(sqlite3.Error):
         migrate(connection)
     assert (_version(connection), _tables(connection)) == (0, set())
+
+
+PACKS_1 = (
+    bytes.fromhex("01 00000002 00000008")
+    + b"\nab/cd-1"
+    + bytes.fromhex("0000000000000001 0000000000000003 000000000000000c 0000000000000190")
+    + bytes.fromhex("0000000000000002 0000000000000004 0000000000002328 0000000200000000")
+)
+"""The example of the first version of docs/formats/catalog.md, with the ids of packs that are there."""
+
+
+def _fill_version_1(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a file as the first version did: a parent and its fork on one snapshot, pushes over it, and others."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as old, monkeypatch.context() as patch:
+        patch.setattr(sqlite_schema, "MIGRATIONS", MIGRATIONS[:1])
+        old.execute("PRAGMA foreign_keys = ON")
+        migrate(old)
+        assert _version(old) == 1
+        old.execute("INSERT INTO accounts VALUES (?, 0)", (ACCOUNT,))
+        old.execute("INSERT INTO namespaces VALUES (1, ?, ?, 'unrestricted', 4, 0, 0)", (ACCOUNT, NAMESPACE))
+        for pack in range(1, 13):
+            row = (9000, 2**33, "ab/cd-1", None, None) if pack == 2 else (12, 400, None, b"index", b"PACK%d" % pack)
+            old.execute("INSERT INTO packs VALUES (?, ?, ?, ?, ?, ?)", (pack, *row))
+        refs = encode_refs({MAIN: oid_of("a")})
+        for key, packs in ((1, PACKS_1), (2, b"\x01")):
+            old.execute("INSERT INTO snapshots VALUES (?, 3, NULL, ?, ?)", (key, packs, refs))
+        repos = (
+            (1, "parent", 12, 1, 8, None),
+            (2, "fork", 4, 1, 0, None),
+            (3, "empty", 0, None, 0, None),
+            (4, "damaged", 4, 2, 0, None),
+            (5, "deleted", 4, None, 0, at(3)),
+        )
+        for key, name, generation, snapshot, overlay, deleted_at in repos:
+            values = (key, name, name, generation, 1, at(1), at(2), snapshot, overlay, deleted_at)
+            old.execute(
+                "INSERT INTO repos VALUES (?, ?, 1, ?, NULL, 'main', 0, NULL, ?, ?, 400, 12, ?, ?, -1, ?, ?, ?)", values
+            )
+        old.execute("UPDATE repos SET source = 'artifacts:agents/parent' WHERE name = 'fork'")
+        old.executemany("INSERT INTO repo_packs VALUES (1, ?, ?)", ((pack + 2, pack) for pack in range(3, 11)))
+        old.execute("INSERT INTO tokens VALUES (1, 't', ?, 1, 'write', 0, 9, NULL)", (digest_of("t"),))
+
+
+async def test_a_file_of_version_1_is_brought_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All repos of an old file read as before, with the first generation of each pack, and go on from there."""
+    path = tmp_path / "catalog.db"
+    _fill_version_1(path, monkeypatch)
+    catalog = SqliteCatalog.open(path)
+    in_snapshot = (PackRow(PackId(1), 3, 12, 400, None, 3), PackRow(PackId(2), 4, 9000, 2**33, "ab/cd-1", 4))
+    over_it = tuple(PackRow(PackId(pack), pack + 2, 12, 400, None, pack + 2) for pack in range(3, 11))
+    parent, fork = await catalog.repo_state(RepoId("parent")), await catalog.repo_state(RepoId("fork"))
+    assert parent.packs == (*in_snapshot, *over_it)
+    assert (fork.packs, fork.refs) == (in_snapshot, {MAIN: Ref(oid_of("a"))})
+    assert (await catalog.repo_state(RepoId("empty"))).packs == ()
+    assert (await catalog.find_token(digest_of("t")))[1] == parent.repo
+    needs = await catalog.repos_in_need(packs_min=8, limit=9)
+    assert [(need.repo, need.packs, need.replaced_at) for need in needs] == [("parent", 10, None)]
+    assert await push(catalog, fork.repo, 4, pack=new_pack("new"), exact=False) == 5
+    needs = await catalog.repos_in_need(packs_min=8, limit=9)
+    assert [(need.packs, need.is_fork) for need in needs] == [(10, False), (3, True)]
+    await replace_packs(catalog, parent.repo, parent.packs[1:4], new_pack("roll"), now=60)
+    spans = [(pack.first_generation, pack.generation) for pack in (await catalog.repo_state(RepoId("parent"))).packs]
+    assert spans[:3] == [(3, 3), (4, 6), (7, 7)]
+    await catalog.close()
+
+
+async def test_a_damaged_list_stops_no_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its repo is CorruptStore as before, and so is the sweep, which must not take its packs for unreferenced."""
+    path = tmp_path / "catalog.db"
+    _fill_version_1(path, monkeypatch)
+    catalog = SqliteCatalog.open(path)
+    with pytest.raises(CorruptStore):
+        await catalog.repo_state(RepoId("damaged"))
+    with pytest.raises(CorruptStore):
+        await catalog.doom_unreferenced(at(5))
+    await catalog.delete_repo(ACCOUNT, NAMESPACE, "damaged", at(6))
+    assert await catalog.doom_unreferenced(at(7)) == 2
+    assert [pack.id for pack in await catalog.doomed_packs(at(8), 9)] == [11, 12]
+    await catalog.close()
+
+
+def test_an_old_file_ends_as_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Migrating from version 1 leaves the same tables and indexes as starting today, and no dangling reference."""
+    _fill_version_1(tmp_path / "old.db", monkeypatch)
+    schemas = []
+    for name in ("old.db", "new.db"):
+        with closing(sqlite3.connect(tmp_path / name, isolation_level=None)) as made:
+            made.execute("PRAGMA foreign_keys = ON")
+            migrate(made)
+            schemas.append(made.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall())
+            assert made.execute("PRAGMA foreign_key_check").fetchall() == []
+            assert made.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert _version(made) == len(MIGRATIONS)
+    assert schemas[0] == schemas[1]

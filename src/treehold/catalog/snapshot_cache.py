@@ -1,0 +1,55 @@
+"""Decoded snapshots, the lately used ones: a snapshot never changes and its key never comes back.
+
+Only the event loop's thread uses a cache.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from treehold.catalog.base import PackRow, Ref
+from treehold.ids import RefName
+
+ENTRY_BYTES: Final = 400
+"""What a ref or a pack takes in memory beside its texts: the objects of Python around them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot's refs and packs. Many readers share it, so nobody may change the mapping."""
+
+    refs: Mapping[RefName, Ref]
+    packs: tuple[PackRow, ...]
+
+
+EMPTY: Final = Snapshot({}, ())
+"""What a repo starts from that has no snapshot."""
+
+
+class SnapshotCache:
+    """Snapshots by key, within a number of bytes; the one that was used longest ago goes first."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._kept: OrderedDict[int, tuple[Snapshot, int]] = OrderedDict()
+
+    def get(self, key: int) -> Snapshot | None:
+        """The snapshot with that key, if it is here."""
+        found = self._kept.get(key)
+        if found is None:
+            return None
+        self._kept.move_to_end(key)
+        return found[0]
+
+    def keep(self, key: int, snapshot: Snapshot, text_bytes: int) -> None:
+        """Keep a snapshot whose blobs have that many bytes, unless it alone is too large."""
+        size = text_bytes + ENTRY_BYTES * (len(snapshot.refs) + len(snapshot.packs))
+        if size > self._bytes_max or key in self._kept:
+            return
+        self._kept[key] = snapshot, size
+        self._bytes += size
+        while self._bytes > self._bytes_max:
+            _, (_, freed) = self._kept.popitem(last=False)
+            self._bytes -= freed
