@@ -5,18 +5,19 @@ lie. So whatever cannot be proven cheaply clears it, and reads fall back on the 
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Collection, Iterable
+from typing import Final, Protocol
 
-from treehold.catalog.base import RefChange
 from treehold.engine import history
 from treehold.engine.advertise import head_target
 from treehold.engine.refs import Verdict
 from treehold.engine.view import RepoView
 from treehold.ids import ObjectId, ObjectKind
 
-_QUICK_WALK_COMMITS = 64
+_QUICK_WALK_COMMITS: Final = 64
 """What is walked on the event loop before a thread takes over: an ordinary push needs one or two."""
+_CLOCK_SKEW_SECONDS: Final = 86_400
+"""How much older than its parent a commit may say it is, and the walk still goes on."""
 
 
 class PushedObjects(Protocol):
@@ -44,33 +45,35 @@ async def stays_exact(pushed: PushedObjects, verdict: Verdict, *, budget: int) -
     """Whether the repo, exact before, is exact after these changes: nothing is lost and nothing useless came."""
     if not pushed.view.state.repo.exact:
         return False
-    tips = {ref.oid for ref in verdict.refs.values()}
-    moved_to = [change.new.oid for change in verdict.changes if change.new is not None]
+    moved_to = {change.new.oid for change in verdict.changes if change.new is not None}
     if not await pushed.reached_by(moved_to):
         return False
+    tips = {ref.oid for ref in verdict.refs.values()}
+    left = {change.old for change in verdict.changes if change.old is not None and change.old not in tips}
+    if not left:
+        return True
     head = verdict.refs.get(head_target(pushed.view.state.repo.default_branch, verdict.refs))
-    heads = [] if head is None else [head.oid]
-    for change in verdict.changes:
-        if change.old is None or change.old in tips:
-            continue
-        starts = [*([] if change.new is None else [change.new.oid]), *heads]
-        if not await _still_reached(pushed, change, starts, budget=budget):
-            return False
-    return True
+    starts = moved_to if head is None else moved_to | {head.oid}
+    is_quick = len(starts) + len(left) <= _QUICK_WALK_COMMITS
+    if is_quick and _reaches_all(pushed, starts, left, budget=_QUICK_WALK_COMMITS):
+        return True
+    return await asyncio.to_thread(_reaches_all, pushed, starts, left, budget=budget)
 
 
-async def _still_reached(pushed: PushedObjects, change: RefChange, starts: Iterable[ObjectId], *, budget: int) -> bool:
-    assert change.old is not None
-    if pushed.kind(change.old) is not ObjectKind.COMMIT:
+def _reaches_all(
+    pushed: PushedObjects, starts: Iterable[ObjectId], goals: Collection[ObjectId], *, budget: int
+) -> bool:
+    """Whether one walk from all the starts meets every goal; False may also mean that it gave up.
+
+    A goal that is no commit is given up at once: an annotated tag that is replaced has nobody else who names it.
+    """
+    if len(goals) > budget or any(pushed.kind(oid) is not ObjectKind.COMMIT for oid in goals):
         return False
-    goal = {change.old}
-    oldest = history.commit_time(pushed, change.old)
-    for start in starts:
-        commit = history.peel_to_commit(pushed, start)
-        if commit is None:
-            continue
-        if history.reaches_any(pushed, commit, goal, not_before=oldest, budget=_QUICK_WALK_COMMITS):
-            return True
-        if await asyncio.to_thread(history.reaches_any, pushed, commit, goal, not_before=oldest, budget=budget):
+    commits = [oid for start in starts if (oid := history.peel_to_commit(pushed, start)) is not None]
+    oldest = min(history.commit_time(pushed, oid) for oid in goals) - _CLOCK_SKEW_SECONDS
+    missing = set(goals)
+    for oid in history.newest_first(pushed, commits, not_before=oldest, budget=budget):
+        missing.discard(oid)
+        if not missing:
             return True
     return False

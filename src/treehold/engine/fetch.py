@@ -4,7 +4,8 @@ A door asks in two steps, because the protocol answers in two: :func:`negotiate`
 shallow boundary; :func:`choose_plan` makes the pack once the client is told that it follows.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -21,6 +22,8 @@ from treehold.errors import UnwantedObject
 from treehold.ids import ObjectId, ObjectKind, RefName
 from treehold.protocol.fetch_request import FetchRequest
 
+_IDS_LOOKED_UP_IN_LINE: Final = 256
+"""More wants and haves than this are looked up in a thread: one takes up to 5 µs."""
 _LOG_ENTRIES_LOOKED_AT: Final = 1000
 """How far back *since* looks for the client's generation: beyond that the packs since are no small answer."""
 
@@ -46,15 +49,21 @@ async def negotiate(engine: Engine, view: RepoView, request: FetchRequest) -> Ne
     """
     wanted_refs = tuple((name, _wanted_ref(view, name)) for name in request.want_refs)
     wants = tuple(dict.fromkeys((*request.wants, *(oid for _, oid in wanted_refs))))
-    _check_wants(view, wants)
-    common = tuple(oid for oid in dict.fromkeys(request.haves) if oid in view)
+    if len(wants) + len(request.haves) <= _IDS_LOOKED_UP_IN_LINE:
+        common = _check_ids(view, wants, request.haves)
+    else:
+        common = await asyncio.to_thread(_check_ids, view, wants, request.haves)
     since = await _packs_since(engine, view, request, wants, common)
+    ready = since is not None
+    if common and not ready and not request.done:
+        budget = engine.limits.negotiation_walk_commits
+        ready = await asyncio.to_thread(_enough_in_common, view, wants, common, budget=budget)
     return Negotiation(
         request=request,
         wants=wants,
         wanted_refs=wanted_refs,
         common=common,
-        ready=bool(common) and (since is not None or _enough_in_common(engine, view, wants, common)),
+        ready=ready,
         shallow=await shallow_step(engine, view, request, wants),
         packs_since=since,
     )
@@ -79,11 +88,12 @@ def _wanted_ref(view: RepoView, name: RefName) -> ObjectId:
     return ref.oid
 
 
-def _check_wants(view: RepoView, wants: Sequence[ObjectId]) -> None:
-    tips = view.tips()
+def _check_ids(view: RepoView, wants: Sequence[ObjectId], haves: Sequence[ObjectId]) -> tuple[ObjectId, ...]:
+    """The haves that are here, if all the wants are."""
     for oid in wants:
-        if oid not in tips and oid not in view:
+        if oid not in view:
             raise UnwantedObject(f"upload-pack: not our ref {oid.hex()}")
+    return tuple(oid for oid in dict.fromkeys(haves) if oid in view)
 
 
 def _takes_stored_bodies(request: FetchRequest) -> bool:
@@ -112,12 +122,14 @@ async def _packs_since(
     Right only while the repo is exact: then the packs up to that generation hold just what its tips reach, so the
     client has them all, and the later packs hold just what the present tips reach.
     """
+    tips = view.tips()
     fit = (
         view.state.repo.exact
         and common
         and request.thin_pack
         and _takes_stored_bodies(request)
-        and view.tips() <= {*wants, *request.haves} | _tags_of(view, common)
+        and set(wants) <= tips
+        and tips <= {*wants, *common} | _tags_of(view, common)
     )
     if not fit:
         return None
@@ -127,7 +139,10 @@ async def _packs_since(
     generation = _known_generation(view, log, set(common), set(wants))
     if generation is None:
         return None
-    return tuple(pack for pack in view.state.packs if pack.generation > generation)
+    since = tuple(pack for pack in view.state.packs if pack.generation > generation)
+    if any(pack.first_generation <= generation for pack in since):  # made of old and new ones: mostly not needed
+        return None
+    return since
 
 
 def _tags_of(view: RepoView, commits: Sequence[ObjectId]) -> set[ObjectId]:
@@ -157,15 +172,18 @@ def _known_generation(
     return None
 
 
-def _enough_in_common(engine: Engine, view: RepoView, wants: Sequence[ObjectId], common: Sequence[ObjectId]) -> bool:
-    """Whether every wanted commit has something in common behind it, as far as a short walk can tell."""
-    goals = {oid for oid in common if view.kind(oid) is ObjectKind.COMMIT}
-    if not goals:
+def _enough_in_common(view: RepoView, wants: Iterable[ObjectId], common: Iterable[ObjectId], *, budget: int) -> bool:
+    """Whether every wanted commit has something in common behind it, as far as a walk of that many commits can tell."""
+    commons = [oid for oid in common if view.kind(oid) is ObjectKind.COMMIT]
+    if not commons:
         return False
-    oldest = min(history.commit_time(view, oid) for oid in goals)
-    budget = engine.limits.negotiation_walk_commits
-    for want in wants:
-        commit = history.peel_to_commit(view, want)
-        if commit and not history.reaches_any(view, commit, goals, not_before=oldest, budget=budget):
+    goals = set(commons)
+    oldest = min(history.commit_time(view, oid) for oid in commons[:budget])
+    for commit in filter(None, (history.peel_to_commit(view, want) for want in wants)):
+        for oid in history.newest_first(view, [commit], not_before=oldest, budget=budget):
+            budget -= 1
+            if oid in goals:
+                break
+        else:
             return False
     return True

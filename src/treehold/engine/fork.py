@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from treehold.catalog.base import RepoRow
+from treehold.catalog.base import Ref, RepoState
 from treehold.engine import tokens
+from treehold.engine.advertise import head_target
 from treehold.engine.context import Engine
 from treehold.engine.repos import CreatedRepo, RepoWish, new_repo
-from treehold.ids import TAGS, AccountId, RefName, branch_ref
+from treehold.ids import TAGS, AccountId, RefName
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +41,30 @@ async def fork_repo(
     )
     repo = new_repo(engine, account, namespace, inherited, source=source)
     token = tokens.mint_initial(engine)
-    only = await _chosen_refs(engine, parent) if default_branch_only else None
+    # all that takes long, or may fail, comes before the fork is there: who is told of a failure has no fork
+    state = await engine.catalog.repo_state(parent.id)
+    chosen = await _default_branch(engine, state) if default_branch_only else state.refs
+    objects = await _count_objects(engine, state, chosen)
+    only = frozenset(chosen) if default_branch_only else None
     row = await engine.catalog.fork_repo(parent.id, repo, token.kept, only=only)
-    objects = await _count_objects(engine, row)
     return ForkedRepo(created=CreatedRepo(row=row, token=token.plaintext), objects=objects)
 
 
-async def _chosen_refs(engine: Engine, parent: RepoRow) -> frozenset[RefName]:
-    """The default branch and the tags into it."""
-    state = await engine.catalog.repo_state(parent.id)
-    branch = branch_ref(parent.default_branch)
-    if branch not in state.refs:
-        return frozenset()
-    if len(state.refs) == 1:
-        return frozenset(state.refs)
+async def _default_branch(engine: Engine, state: RepoState) -> dict[RefName, Ref]:
+    """The branch that HEAD stands for, and the tags into it."""
+    branch = head_target(state.repo.default_branch, state.refs)
+    if branch not in state.refs or len(state.refs) == 1:
+        return state.refs if branch in state.refs else {}
     reached = await engine.node.reachable.of(state.packs, [state.refs[branch].oid])
-    tags = {name for name, ref in state.refs.items() if name.startswith(TAGS) and (ref.peeled or ref.oid) in reached}
-    return frozenset({branch, *tags})
+    return {
+        name: ref
+        for name, ref in state.refs.items()
+        if name == branch or (name.startswith(TAGS) and (ref.peeled or ref.oid) in reached)
+    }
 
 
-async def _count_objects(engine: Engine, fork: RepoRow) -> int:
-    if fork.exact:
-        return fork.object_count
-    state = await engine.catalog.repo_state(fork.id)
-    return len(await engine.node.reachable.of(state.packs, {ref.oid for ref in state.refs.values()}))
+async def _count_objects(engine: Engine, state: RepoState, refs: dict[RefName, Ref]) -> int:
+    """How many objects these refs of a repo reach."""
+    if state.repo.exact and len(refs) == len(state.refs):
+        return state.repo.object_count
+    return len(await engine.node.reachable.of(state.packs, {ref.oid for ref in refs.values()}))

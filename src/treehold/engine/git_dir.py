@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
 from treehold.catalog.base import Ref
 from treehold.engine.native import GitPlace
+from treehold.errors import StorageError
 from treehold.ids import Entropy, RefName
 
 _CONFIG = b"[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
@@ -23,30 +24,35 @@ class GitDirs:
 
     @contextlib.asynccontextmanager
     async def bare(self, objects: Path, refs: Mapping[RefName, Ref] | None = None) -> AsyncIterator[GitPlace]:
-        """A repository over those objects, with those refs, gone when the context ends."""
+        """A repository over those objects, with those refs, gone when the context ends; raises StorageError."""
         git_dir = self._folder / self._entropy(12).hex()
-        (git_dir / "refs").mkdir(parents=True, mode=0o700)
         try:
-            (git_dir / "HEAD").write_bytes(b"ref: refs/heads/main\n")
-            (git_dir / "config").write_bytes(_CONFIG)
-            if refs:
-                (git_dir / "packed-refs").write_bytes(packed_refs(refs))
+            _lay_out(git_dir, ("refs",), refs or {})
             yield GitPlace(git_dir=git_dir, objects=objects)
         finally:
             shutil.rmtree(git_dir, ignore_errors=True)
 
     @contextlib.asynccontextmanager
     async def quarantine(self, borrowed: Path) -> AsyncIterator[GitPlace]:
-        """A repository whose own objects begin empty and which may read those of ``borrowed``."""
+        """A repository whose own objects begin empty and which may read those of ``borrowed``; raises StorageError."""
         git_dir = self._folder / self._entropy(12).hex()
-        for name in ("refs", "objects/pack", "objects/info"):
-            (git_dir / name).mkdir(parents=True, mode=0o700)
         try:
-            (git_dir / "HEAD").write_bytes(b"ref: refs/heads/main\n")
-            (git_dir / "config").write_bytes(_CONFIG)
+            _lay_out(git_dir, ("refs", "objects/pack", "objects/info"), {})
             yield GitPlace(git_dir=git_dir, objects=git_dir / "objects", alternate=borrowed)
         finally:
             await asyncio.to_thread(shutil.rmtree, git_dir, ignore_errors=True)
+
+
+def _lay_out(git_dir: Path, folders: Iterable[str], refs: Mapping[RefName, Ref]) -> None:
+    try:
+        for name in folders:
+            (git_dir / name).mkdir(parents=True, mode=0o700)
+        (git_dir / "HEAD").write_bytes(b"ref: refs/heads/main\n")
+        (git_dir / "config").write_bytes(_CONFIG)
+        if refs:
+            (git_dir / "packed-refs").write_bytes(packed_refs(refs))
+    except OSError as error:
+        raise StorageError(f"cannot make a folder for git: {error.strerror}") from error
 
 
 def packed_refs(refs: Mapping[RefName, Ref]) -> bytes:

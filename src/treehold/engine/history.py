@@ -10,6 +10,8 @@ from treehold.objects.commit import commit_links, committer_time
 from treehold.objects.tag import tag_link
 
 _TAG_CHAIN_MAX = 64
+_BEFORE_ALL = -(2**64)
+"""Sorts before any commit's time, negated: where a walk starts is looked at first."""
 
 
 class ObjectReader(Protocol):
@@ -60,17 +62,19 @@ def newest_first(
 ) -> Iterator[ObjectId]:
     """Up to ``budget`` commits that these commits reach, themselves included, roughly newest first.
 
-    Goes no further back than the commits just older than ``not_before`` (Unix seconds).
+    Goes no further back than the commits just older than ``not_before`` (Unix seconds), but always to the parents of
+    the starts: a commit made by a clock that is behind has a parent that is newer.
     """
-    seen = set(starts)
-    queue = [(0, start) for start in seen]
+    first = frozenset(starts)
+    seen = set(first)
+    queue = [(_BEFORE_ALL, start) for start in sorted(first)]
     while queue and budget > 0:
         budget -= 1
         _, oid = heapq.heappop(queue)
         yield oid
         data = objects.read(oid)[1]
         committed = committer_time(data)
-        if committed < not_before:
+        if committed < not_before and oid not in first:
             continue
         for parent in commit_links(data)[1]:
             if parent not in seen:

@@ -1,20 +1,40 @@
 """Taking in a small push in this process: parse, resolve, check, and drop what the repo has already."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from treehold.engine.limits import Limits
 from treehold.engine.view import RepoView
 from treehold.errors import LimitExceeded, MissingObject, NotFound, RejectedPack
 from treehold.ids import ObjectId, ObjectKind
 from treehold.objects.check import check_object
-from treehold.objects.links import object_links
+from treehold.objects.links import Link, object_links
+from treehold.objects.tree import tree_links
 from treehold.packs.dedupe import KeptEntries, choose_entries
 from treehold.packs.index import PackIndex
 from treehold.packs.limits import PackLimits
 from treehold.packs.resolve import BaseObject, ResolvedObject, resolve_pack
 from treehold.packs.rewrite import plan_rewrite
 from treehold.packs.scan import scan_pack
+
+QUICK_WORK: Final = PackLimits(
+    objects_max=200, object_bytes_max=512 << 10, inflated_bytes_max=512 << 10, delta_bytes_max=64 << 10
+)
+"""What is taken apart within a few milliseconds, so on the event loop. The delta bound is the one that counts: an
+instruction of two bytes takes up to a microsecond."""
+_DELTA_BYTES_MAX: Final = 2 << 20
+"""Instructions of all deltas of a pack that is taken in here: about a second of a thread."""
+
+
+def full_work(limits: Limits) -> PackLimits:
+    """The most that this process takes on for one pack, in a thread."""
+    return PackLimits(
+        objects_max=limits.small_push_objects,
+        object_bytes_max=limits.inflated_bytes_max,
+        inflated_bytes_max=limits.inflated_bytes_max,
+        delta_bytes_max=_DELTA_BYTES_MAX,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +88,13 @@ def nothing_pushed(view: RepoView) -> SmallIngest:
     return SmallIngest(view=view, pushed={}, source=b"", index=PackIndex.build(()))
 
 
-def ingest_small(pack: bytes, view: RepoView, limits: Limits) -> SmallIngest:
-    """Check a pack of any content against the repo; raises RejectedPack, MalformedObject, LimitExceeded.
+def ingest_small(pack: bytes, view: RepoView, limits: Limits, work: PackLimits) -> SmallIngest:
+    """Check a pack of any content against the repo, doing no more than ``work`` allows; changes nothing.
 
-    Changes nothing. Takes up to a second of CPU at the limits' bounds, so larger ones belong in a thread.
+    Raises RejectedPack, MalformedObject, and LimitExceeded when the pack asks for more work or has too large a blob.
     """
-    pack_limits = PackLimits(
-        objects_max=limits.pack_objects_max,
-        object_bytes_max=limits.inflated_bytes_max,
-        inflated_bytes_max=limits.inflated_bytes_max,
-    )
-
-    def visible_base(oid: ObjectId) -> BaseObject | None:
-        # a delta could copy the content of an object that this client may not see
-        return view.stored.read_base(oid) if oid in view else None
-
-    resolved = resolve_pack(scan_pack(pack, limits=pack_limits), external_base=visible_base, limits=pack_limits)
+    bases = _VisibleBases(view, work)
+    resolved = resolve_pack(scan_pack(pack, limits=work), external_base=bases.find, limits=work)
     pushed = {found.oid: found for found in resolved}
     for found in pushed.values():
         check_object(found.kind, found.data)
@@ -94,6 +105,25 @@ def ingest_small(pack: bytes, view: RepoView, limits: Limits) -> SmallIngest:
     _store_whole_history(kept, pushed)
     plan = plan_rewrite(pack, kept.entries, whole=kept.whole)
     return SmallIngest(view=view, pushed=pushed, source=plan.join(pack), index=plan.index)
+
+
+class _VisibleBases:
+    """Finds the bases that a thin pack leaves out, together no larger than the work allowed.
+
+    Only what the client may see: a delta could copy the content of any other object.
+    """
+
+    def __init__(self, view: RepoView, work: PackLimits) -> None:
+        self._view = view
+        self._bytes_left = work.inflated_bytes_max
+
+    def find(self, oid: ObjectId) -> BaseObject | None:
+        if oid not in self._view:
+            return None
+        self._bytes_left -= self._view.stored.size(oid)
+        if self._bytes_left < 0:
+            raise LimitExceeded("the pack's delta bases are too large to be taken in by this process")
+        return self._view.stored.read_base(oid)
 
 
 def _store_whole_history(kept: KeptEntries, pushed: Mapping[ObjectId, ResolvedObject]) -> None:
@@ -111,7 +141,7 @@ def _store_whole_history(kept: KeptEntries, pushed: Mapping[ObjectId, ResolvedOb
 
 def _check_links(pushed: Mapping[ObjectId, ResolvedObject], view: RepoView) -> None:
     """Everything that a pushed object names must be pushed with it or reachable in the repo, and of the right type."""
-    checked: set[tuple[ObjectKind | None, ObjectId]] = set()
+    checked: set[Link] = set(_links_of_bases(pushed, view))
     for found in pushed.values():
         for link in object_links(found.kind, found.data):
             if link not in checked:
@@ -119,9 +149,19 @@ def _check_links(pushed: Mapping[ObjectId, ResolvedObject], view: RepoView) -> N
                 _check_link(found.oid, link, pushed, view)
 
 
+def _links_of_bases(pushed: Mapping[ObjectId, ResolvedObject], view: RepoView) -> Iterator[Link]:
+    """What the trees name of which pushed trees are deltas: they were checked when they came.
+
+    So a change in a folder of thousands costs no look-up for each of its neighbours.
+    """
+    for base in {found.base for found in pushed.values() if found.kind is ObjectKind.TREE}:
+        if base is not None and base not in pushed:
+            yield from tree_links(view.read(base)[1])
+
+
 def _check_link(
     source: ObjectId,
-    link: tuple[ObjectKind | None, ObjectId],
+    link: Link,
     pushed: Mapping[ObjectId, ResolvedObject],
     view: RepoView,
 ) -> None:
@@ -130,5 +170,5 @@ def _check_link(
         kind = pushed[oid].kind if oid in pushed else view.kind(oid)
     except NotFound:
         raise MissingObject(f"{source.hex()} needs {oid.hex()}, which is neither in the pack nor in the repo") from None
-    if wanted is not None and kind is not wanted:
+    if kind is not wanted:
         raise RejectedPack(f"{source.hex()} names {oid.hex()} as a {wanted.name.lower()}, but it is something else")

@@ -7,8 +7,10 @@ that it borrows. Those are cut off again: what is kept is the pack as it was pus
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +27,10 @@ from treehold.packs.index import PackIndex
 from treehold.packs.read import OpenPack, PackSet
 from treehold.packs.rewrite import PlacedEntry, place_entries, plan_rewrite
 
+_COMPLAINT: Final = re.compile("(?:error|fatal): (.*)")
+_COMPLAINTS_TOLD: Final = 3
+_USUAL_DEPTH: Final = 50
+"""git's own default for the chains that it makes."""
 TOLERATED: Final = ("zeroPaddedFilemode", "nulInCommit")
 """Old warts, by their names in ``git fsck``, that real histories have and that git itself only warns of."""
 
@@ -83,23 +89,27 @@ async def ingest_native(engine: Engine, pack: PackSpool, view: RepoView) -> Asyn
         engine.node.git_dirs.quarantine(repo_objects) as place,
     ):
         completed = await _index(engine, place, pack)
-        if engine.limits.blob_bytes_max:
-            await _check_blob_sizes(engine, place, completed.pack.index)
-        source, index = await asyncio.to_thread(_keep_what_is_new, engine, completed, pack, view, place)
+        for entry in completed.borrowed:
+            if entry.oid not in view:  # a delta could copy the content of an object that this client may not see
+                raise MissingObject(f"the delta base {entry.oid.hex()} is neither in the pack nor in the repo")
+        pushed = {entry.oid for entry in completed.pushed}
+        await _check_sizes(engine, place, pushed)
+        source, index = await _keep_what_is_new(engine, completed, pack, view, place)
         ingest = NativeIngest(
             engine=engine, view=view, place=place, complete=PackSet([completed.pack]), source=source, index=index
         )
         if not view.state.repo.exact:
-            await _check_links_visible(ingest, set(completed.pack.index.oids()))
+            await _check_links_visible(ingest, pushed)
         yield ingest
 
 
 @dataclass(frozen=True, slots=True)
 class _Completed:
-    """What index-pack made: the pack with its borrowed bases, which begin at ``borrowed_from``."""
+    """What index-pack made of a push: the entries that came, and after them the bases that it borrowed."""
 
     pack: OpenPack
-    borrowed_from: int
+    pushed: list[PlacedEntry]
+    borrowed: list[PlacedEntry]
 
 
 async def _index(engine: Engine, place: GitPlace, pack: PackSpool) -> _Completed:
@@ -108,78 +118,108 @@ async def _index(engine: Engine, place: GitPlace, pack: PackSpool) -> _Completed
     strict = "--strict=" + ",".join(f"{wart}=ignore" for wart in TOLERATED)
     source = os.open(pack.file(), os.O_RDONLY)
     try:
-        await engine.node.native.output(place, ["index-pack", "--stdin", "--fix-thin", strict], stdin=source)
+        await engine.node.native.output(
+            place, ["index-pack", "--stdin", "--fix-thin", strict], stdin=source, seconds=_seconds_for(pack.size_bytes)
+        )
     except NativeGitError as error:
+        if str(place.git_dir) in str(error) or "No space left" in str(error):  # our folder or disk failed, not the pack
+            raise
         raise RejectedPack(_complaint(error)) from None
     finally:
         os.close(source)
+    return await asyncio.to_thread(_open_completed, place, pack.size_bytes - PACK_TRAILER_BYTES)
+
+
+def _seconds_for(size_bytes: int) -> int:
+    """How long C Git may read a pack: real ones take some 0.3 s for a megabyte, bombs of a few kilobytes take hours."""
+    return 60 + 2 * (size_bytes >> 20)
+
+
+def _open_completed(place: GitPlace, borrowed_from: int) -> _Completed:
     (made,) = (place.objects / "pack").glob("*.pack")
-    index = from_git_index(await asyncio.to_thread(made.with_suffix(".idx").read_bytes))
-    return _Completed(OpenPack(map_file(made), index), pack.size_bytes - PACK_TRAILER_BYTES)
+    opened = OpenPack(map_file(made), from_git_index(made.with_suffix(".idx").read_bytes()))
+    entries = place_entries(opened.view, opened.index)
+    pushed = sum(entry.offset < borrowed_from for entry in entries)
+    return _Completed(opened, entries[:pushed], entries[pushed:])
 
 
 def _complaint(error: NativeGitError) -> str:
-    """What C Git says of a bad pack, without our own words round it."""
-    said = [line for line in str(error).splitlines() if "fatal:" in line or "error:" in line] or [str(error)]
-    return said[-1].partition("fatal: ")[2] or said[-1]
+    """What C Git says of a bad pack, without our own words round it: first what is wrong, then what that means."""
+    said = [_COMPLAINT.search(line) for line in str(error).splitlines()]
+    return "; ".join([found[1] for found in said if found][:_COMPLAINTS_TOLD]) or str(error)
 
 
-def _keep_what_is_new(
+async def _check_sizes(engine: Engine, place: GitPlace, oids: Iterable[ObjectId]) -> None:
+    """Refuse a blob over the limits, and anything else that this process, which walks histories, could not hold."""
+    limits = engine.limits
+    blob_max = min(limits.blob_bytes_max or limits.object_bytes_max, limits.object_bytes_max)
+    asked = b"".join(b"%s\n" % oid.hex().encode("ascii") for oid in oids)
+    rest = b""
+    async with contextlib.aclosing(
+        engine.node.native.stream(place, ["cat-file", "--batch-check", "--buffer"], stdin=asked)
+    ) as told:
+        async for piece in told:
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                oid, kind, size = line.decode("ascii").split()
+                bytes_max = blob_max if kind == "blob" else limits.inflated_bytes_max
+                if int(size) > bytes_max:
+                    raise LimitExceeded(f"{kind} {oid} is larger than {bytes_max} bytes")
+
+
+async def _keep_what_is_new(
     engine: Engine, completed: _Completed, pack: PackSpool, view: RepoView, place: GitPlace
 ) -> tuple[Path, PackIndex]:
     """The pack to keep: the pushed file itself if nothing in it has to change."""
-    entries = place_entries(completed.pack.view, completed.pack.index)
-    pushed = [entry for entry in entries if entry.offset < completed.borrowed_from]
-    for entry in entries[len(pushed) :]:
-        if entry.oid not in view:  # a delta could copy the content of an object that this client may not see
-            raise MissingObject(f"the delta base {entry.oid.hex()} is neither in the pack nor in the repo")
-    kept = [entry for entry in pushed if entry.oid not in view.stored]
-    whole = _to_store_whole(engine, completed, kept, view)
-    if len(kept) == len(pushed) and not whole:
-        return pack.file(), PackIndex.build((entry.oid, entry.crc, entry.offset) for entry in kept)
-    plan = plan_rewrite(completed.pack.view, kept, whole=whole)
-    source = place.git_dir / "kept.pack"
-    with source.open("wb") as file:
+    kept = await asyncio.to_thread(lambda: [entry for entry in completed.pushed if entry.oid not in view.stored])
+    if not await asyncio.to_thread(_may_stay_deltas, kept, view, engine.limits.delta_depth_max):
+        return await _packed_anew(engine, place, kept)
+    if len(kept) == len(completed.pushed):
+        index = await asyncio.to_thread(PackIndex.build, ((entry.oid, entry.crc, entry.offset) for entry in kept))
+        return pack.file(), index
+    return await asyncio.to_thread(_without_duplicates, completed, kept, place.git_dir / "kept.pack")
+
+
+def _without_duplicates(completed: _Completed, kept: list[PlacedEntry], path: Path) -> tuple[Path, PackIndex]:
+    plan = plan_rewrite(completed.pack.view, kept)
+    with path.open("wb") as file:
         for chunk in plan.chunks(completed.pack.view):
             file.write(chunk)
-    return source, plan.index
+    return path, plan.index
 
 
-def _to_store_whole(
-    engine: Engine, completed: _Completed, kept: list[PlacedEntry], view: RepoView
-) -> dict[int, tuple[ObjectKind, bytes]]:
-    """The entries whose chain would grow too long across the repo's packs, with their content."""
-    objects = PackSet([completed.pack])
+def _may_stay_deltas(kept: list[PlacedEntry], view: RepoView, depth_max: int) -> bool:
+    """Whether no chain is too long across the repo's packs, and no commit or tag is a delta of one outside the pack.
+
+    The small path tells why of the second: see ``_store_whole_history`` there.
+    """
     by_oid = {entry.oid: entry for entry in kept}
     depths: dict[ObjectId, int] = {}
-    whole: dict[int, tuple[ObjectKind, bytes]] = {}
     for entry in kept:
         chain = []
-        step: PlacedEntry | None = entry
-        while step is not None and step.oid not in depths:
-            chain.append(step)
-            step = by_oid.get(step.base) if step.base is not None else None
-        for link in reversed(chain):
-            depths[link.oid] = _depth(link, depths, view)
-            if depths[link.oid] > engine.limits.delta_depth_max:
-                whole[link.offset] = objects.read(link.oid)
-                depths[link.oid] = 0
-    return whole
+        oid: ObjectId | None = entry.oid
+        while oid in by_oid and oid not in depths:
+            chain.append(oid)
+            oid = by_oid[oid].base
+        if oid is not None and oid not in by_oid and oid not in depths:
+            if view.stored.kind(oid) in (ObjectKind.COMMIT, ObjectKind.TAG):
+                return False
+            depths[oid] = view.stored.depth(oid)
+        depth = -1 if oid is None else depths[oid]
+        depths.update(zip(reversed(chain), count(depth + 1), strict=False))
+        if depth + len(chain) > depth_max:
+            return False
+    return True
 
 
-def _depth(entry: PlacedEntry, depths: dict[ObjectId, int], view: RepoView) -> int:
-    if entry.base is None:
-        return 0
-    return 1 + (depths[entry.base] if entry.base in depths else view.stored.depth(entry.base))
-
-
-async def _check_blob_sizes(engine: Engine, place: GitPlace, index: PackIndex) -> None:
-    asked = b"".join(b"%s\n" % oid.hex().encode("ascii") for oid in index.oids())
-    told = await engine.node.native.output(place, ["cat-file", "--batch-check", "--buffer"], stdin=asked)
-    for line in told.splitlines():
-        oid, kind, size = line.split()
-        if kind == b"blob" and int(size) > engine.limits.blob_bytes_max:
-            raise LimitExceeded(f"blob {oid.decode('ascii')} is larger than {engine.limits.blob_bytes_max} bytes")
+async def _packed_anew(engine: Engine, place: GitPlace, kept: list[PlacedEntry]) -> tuple[Path, PackIndex]:
+    """The same objects in a pack of C Git's making: self-contained, and with chains of the usual length."""
+    asked = b"".join(b"%s\n" % entry.oid.hex().encode("ascii") for entry in kept)
+    depth = min(_USUAL_DEPTH, engine.limits.delta_depth_max)
+    arguments = ["pack-objects", "-q", "--delta-base-offset", f"--depth={depth}", str(place.git_dir / "kept")]
+    await engine.node.native.output(place, arguments, stdin=asked)
+    (made,) = place.git_dir.glob("kept-*.pack")
+    return made, from_git_index(await asyncio.to_thread(made.with_suffix(".idx").read_bytes))
 
 
 async def _check_links_visible(ingest: NativeIngest, pushed: set[ObjectId]) -> None:
@@ -198,4 +238,8 @@ async def _new_objects(engine: Engine, place: GitPlace, view: RepoView, starts: 
     lines = [*(oid.hex() for oid in starts), *(f"^{oid.hex()}" for oid in view.tips())]
     arguments = ["rev-list", "--objects", "--no-object-names", "--stdin"]
     listed = await engine.node.native.output(place, arguments, stdin="\n".join([*lines, ""]).encode("ascii"))
+    return await asyncio.to_thread(_parse_ids, listed)
+
+
+def _parse_ids(listed: bytes) -> set[ObjectId]:
     return {ObjectId(bytes.fromhex(line)) for line in listed.decode("ascii").split()}

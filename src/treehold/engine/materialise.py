@@ -2,12 +2,14 @@
 
 The packs are disjoint, so their bodies one after the other are one pack, and their indexes with shifted offsets are
 its index: nothing is indexed again. A folder belongs to a list of packs, not to a repo, so forks share it. It is built
-under a temporary name and renamed; whoever uses it holds a shared lock on it, and only an unlocked one is evicted.
-The folder of all of them is emptied when the server starts, so a crash leaves nothing half-written behind.
+under a temporary name and renamed; whoever uses it, its builder first of all, holds a shared lock on it, and only an
+unlocked one is evicted. The folder of all of them is emptied when the server starts, so a crash leaves nothing
+half-written behind.
 """
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -19,6 +21,7 @@ from typing import Final
 from treehold.catalog.base import PackRow
 from treehold.engine.locks import KeyedLocks
 from treehold.engine.pack_cache import PackCache
+from treehold.errors import StorageError
 from treehold.ids import Entropy
 from treehold.packs.concatenate import Concatenation, PackPart, shifts
 from treehold.packs.git_index import to_git_index
@@ -42,33 +45,45 @@ class Materialiser:
 
     @contextlib.asynccontextmanager
     async def objects(self, rows: Sequence[PackRow]) -> AsyncIterator[Path]:
-        """The ``objects`` folder of a repo made of these packs, there for as long as the context lasts."""
-        name = _name(rows)
-        layout = self._folder / name
-        while (lock := _lock_shared(layout)) is None:
-            await self._build_once(name, rows)
+        """The ``objects`` folder of a repo made of these packs, there for as long as the context lasts.
+
+        Raises CorruptStore, StorageError.
+        """
+        layout = self._folder / _name(rows)
         try:
-            (layout / _IN_USE).touch()  # last use, for eviction
+            lock = _lock_shared(layout)
+            is_new = lock is None
+            if lock is None:
+                lock = await self._build_once(layout, rows)
+        except OSError as error:
+            raise StorageError(f"cannot lay out a repo: {error.strerror}") from error
+        try:
+            with contextlib.suppress(OSError):
+                os.utime(lock)  # last use, for eviction
+            if is_new:
+                await asyncio.to_thread(self._evict)
             yield layout / "objects"
         finally:
             os.close(lock)
 
-    async def _build_once(self, name: str, rows: Sequence[PackRow]) -> None:
-        async with self._building.holding(name):
-            if not (self._folder / name).is_dir():
-                await self._build(name, rows)
-        await asyncio.to_thread(self._evict, name)
+    async def _build_once(self, layout: Path, rows: Sequence[PackRow]) -> int:
+        """Build it, unless somebody in this process did meanwhile, and answer the lock on it."""
+        async with self._building.holding(layout.name):
+            lock = _lock_shared(layout)
+            while lock is None:
+                lock = await self._build(layout, rows)
+            return lock
 
-    async def _build(self, name: str, rows: Sequence[PackRow]) -> None:
+    async def _build(self, layout: Path, rows: Sequence[PackRow]) -> int | None:
+        """Build it and answer the lock on it; None if another process was first and its folder is gone already."""
         temporary = self._folder / f".new-{self._entropy(12).hex()}"
         pack_folder = temporary / "objects" / "pack"
-        pack_folder.mkdir(parents=True, mode=0o700)
-        (temporary / _IN_USE).touch()
         try:
+            pack_folder.mkdir(parents=True, mode=0o700)
+            (temporary / _IN_USE).touch()
             if rows:
                 await self._lay_out(pack_folder, rows)
-            with contextlib.suppress(OSError):  # another process was first: its folder is as good
-                temporary.rename(self._folder / name)
+            return _move_into_place(temporary, layout)
         finally:
             await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
 
@@ -87,8 +102,7 @@ class Materialiser:
                 file.write(whole.trailer())
         trailer = await asyncio.to_thread(_trailer, pack_file)
         indexes = [(opened.index, shift) for (_, opened), shift in zip(parts, shifts(layout), strict=True)]
-        index = await asyncio.to_thread(_git_index, indexes, trailer)
-        (pack_folder / f"pack-{trailer.hex()}.idx").write_bytes(index)
+        await asyncio.to_thread(_write_git_index, pack_folder / f"pack-{trailer.hex()}.idx", indexes, trailer)
         pack_file.rename(pack_folder / f"pack-{trailer.hex()}.pack")
 
     async def _link_single(self, rows: Sequence[PackRow], pack_file: Path) -> bool:
@@ -103,7 +117,7 @@ class Materialiser:
             return False
         return True
 
-    def _evict(self, keep: str) -> None:
+    def _evict(self) -> None:
         """Remove the longest unused layouts while all together are too large; one in use stays."""
         layouts = []
         for path in self._folder.iterdir():
@@ -115,7 +129,7 @@ class Materialiser:
         for _, size, path in sorted(layouts):
             if total <= self._bytes_max:
                 return
-            if path.name != keep and _remove_unused(path, self._folder / f".old-{self._entropy(12).hex()}"):
+            if _remove_unused(path, self._folder / f".old-{self._entropy(12).hex()}"):
                 total -= size
 
 
@@ -129,36 +143,58 @@ def _trailer(pack_file: Path) -> bytes:
         return file.read(20)
 
 
-def _git_index(parts: Sequence[tuple[PackIndex, int]], trailer: bytes) -> bytes:
-    return to_git_index(merge_indexes(parts), trailer)
+def _write_git_index(file: Path, parts: Sequence[tuple[PackIndex, int]], trailer: bytes) -> None:
+    file.write_bytes(to_git_index(merge_indexes(parts), trailer))
+
+
+def _move_into_place(temporary: Path, layout: Path) -> int | None:
+    """Give a layout its name and answer the lock on it, without a moment in which it could be evicted."""
+    built = _lock_shared(temporary)
+    assert built is not None
+    try:
+        temporary.rename(layout)
+        return _lock_shared(layout)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return _lock_shared(layout)  # another process was first: its folder is as good
+    finally:
+        os.close(built)
 
 
 def _lock_shared(layout: Path) -> int | None:
     """Hold a layout against eviction: the descriptor to close when done, or None if the layout is not there."""
-    lock = layout / _IN_USE
-    try:
-        descriptor = os.open(lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
-    # between the two steps it may have been evicted, and even built anew
-    if lock.exists() and lock.stat().st_ino == os.fstat(descriptor).st_ino:
-        return descriptor
-    os.close(descriptor)
-    return None
+    return _lock(layout, fcntl.LOCK_SH)
 
 
-def _remove_unused(layout: Path, aside: Path) -> bool:
+def _lock(layout: Path, how: int) -> int | None:
     try:
         descriptor = os.open(layout / _IN_USE, os.O_RDONLY)
     except FileNotFoundError:
-        return False
+        return None
+    is_held = False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        layout.rename(aside)
+        fcntl.flock(descriptor, how)
+        # between the two steps it may have been evicted, and even built anew
+        with contextlib.suppress(FileNotFoundError):
+            is_held = (layout / _IN_USE).stat().st_ino == os.fstat(descriptor).st_ino
+    finally:
+        if not is_held:
+            os.close(descriptor)
+    return descriptor if is_held else None
+
+
+def _remove_unused(layout: Path, aside: Path) -> bool:
+    """Remove a layout unless somebody holds it."""
+    try:
+        lock = _lock(layout, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if lock is None:
+            return False
+        try:
+            layout.rename(aside)
+        finally:
+            os.close(lock)
     except OSError:
         return False
-    finally:
-        os.close(descriptor)
     shutil.rmtree(aside, ignore_errors=True)
     return True

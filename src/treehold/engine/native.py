@@ -56,37 +56,46 @@ class NativeGit:
         self._limits = limits
         self._turns = asyncio.Semaphore(limits.native_processes)
 
-    async def output(self, place: GitPlace, arguments: Sequence[str], *, stdin: bytes | int = b"") -> bytes:
+    async def output(
+        self, place: GitPlace, arguments: Sequence[str], *, stdin: bytes | int = b"", seconds: int | None = None
+    ) -> bytes:
         """All that a run prints; raises as :meth:`stream`. For outputs whose size the caller has bounded."""
-        async with contextlib.aclosing(self.stream(place, arguments, stdin=stdin)) as pieces:
+        async with contextlib.aclosing(self.stream(place, arguments, stdin=stdin, seconds=seconds)) as pieces:
             return b"".join([piece async for piece in pieces])
 
     async def stream(
-        self, place: GitPlace, arguments: Sequence[str], *, stdin: bytes | int = b""
+        self, place: GitPlace, arguments: Sequence[str], *, stdin: bytes | int = b"", seconds: int | None = None
     ) -> AsyncGenerator[bytes]:
         """What a run prints, in pieces as they come; ``stdin`` is bytes or an open file's descriptor.
 
-        The run is ended when the iterator is closed early. Raises Unavailable when no turn comes in time,
-        NativeGitError when the run fails or takes too long.
+        The run may take ``seconds``, and never more than the limit, not counting what the reader takes between two
+        pieces; it is ended when the iterator is closed early. Raises Unavailable when no turn comes in time or no
+        process can be started, NativeGitError when the run fails or takes too long.
         """
+        seconds = min(seconds or self._limits.native_seconds, self._limits.native_seconds)
         async with self._turn(), self._process(place, arguments, stdin) as process:
             feeding = asyncio.create_task(_feed(process, stdin))
             complaints = asyncio.create_task(_last_bytes(process))
+            seconds_left = float(seconds)
+            clock = asyncio.get_running_loop().time
             try:
-                async with asyncio.timeout(self._limits.native_seconds):
-                    assert process.stdout is not None
-                    while piece := await process.stdout.read(PIECE_BYTES):
-                        yield piece
-                    status = await process.wait()
+                while True:
+                    since = clock()
+                    async with asyncio.timeout(seconds_left):
+                        piece = await _next_piece(process)
+                    seconds_left -= clock() - since
+                    if not piece:
+                        break
+                    yield piece
             except TimeoutError:
-                raise NativeGitError(f"git {arguments[0]} took over {self._limits.native_seconds} s") from None
+                raise NativeGitError(f"git {arguments[0]} took over {seconds} s") from None
             finally:
                 feeding.cancel()
                 if process.returncode is None:
                     complaints.cancel()
-            if status != 0:
+            if process.returncode != 0:
                 said = (await complaints).decode("utf-8", "replace").strip()
-                raise NativeGitError(f"git {arguments[0]} ended with status {status}: {said}")
+                raise NativeGitError(f"git {arguments[0]} ended with status {process.returncode}: {said}")
             await complaints
 
     @contextlib.asynccontextmanager
@@ -103,8 +112,17 @@ class NativeGit:
 
     @contextlib.asynccontextmanager
     async def _process(self, place: GitPlace, arguments: Sequence[str], stdin: bytes | int) -> AsyncIterator[Process]:
+        process = await self._start(place, arguments, stdin)
+        try:
+            with contextlib.suppress(ProcessLookupError):
+                self._bound(process.pid)
+            yield process
+        finally:
+            await _end(process)
+
+    async def _start(self, place: GitPlace, arguments: Sequence[str], stdin: bytes | int) -> Process:
         settings = [word for entry in self._config() for word in ("-c", entry)]
-        process = await asyncio.create_subprocess_exec(
+        program = asyncio.create_subprocess_exec(
             self._executable,
             *settings,
             *arguments,
@@ -116,12 +134,16 @@ class NativeGit:
             start_new_session=True,
             limit=PIECE_BYTES,
         )
+        starting = asyncio.create_task(program)
         try:
-            with contextlib.suppress(ProcessLookupError):
-                self._bound(process.pid)
-            yield process
-        finally:
-            await _end(process)
+            return await asyncio.shield(starting)
+        except OSError as error:  # no memory, processes or descriptors left
+            raise Unavailable(f"cannot start git: {error.strerror}") from error
+        except asyncio.CancelledError:
+            # left alone, asyncio would end the process and not its group
+            with contextlib.suppress(OSError):
+                await _end(await starting)
+            raise
 
     def _config(self) -> Iterator[str]:
         yield from _CONFIG
@@ -152,6 +174,15 @@ def _environment(place: GitPlace) -> Mapping[str, str]:
     if place.alternate is not None:
         environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = str(place.alternate)
     return environment
+
+
+async def _next_piece(process: Process) -> bytes:
+    """What it prints next; nothing once it has ended."""
+    assert process.stdout is not None
+    piece = await process.stdout.read(PIECE_BYTES)
+    if not piece:
+        await process.wait()
+    return piece
 
 
 async def _feed(process: Process, stdin: bytes | int) -> None:

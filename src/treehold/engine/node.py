@@ -13,7 +13,7 @@ from treehold.engine.materialise import Materialiser
 from treehold.engine.native import NativeGit
 from treehold.engine.pack_cache import PackCache
 from treehold.engine.reachable import ReachableSets
-from treehold.ids import Entropy, PackId
+from treehold.ids import Entropy
 from treehold.store.base import Store
 
 
@@ -29,7 +29,7 @@ class Node:
     native: NativeGit
     reachable: ReachableSets
     push_locks: KeyedLocks = field(default_factory=KeyedLocks)
-    trailers: OrderedDict[tuple[PackId, ...], bytes] = field(default_factory=OrderedDict)
+    trailers: OrderedDict[bytes, bytes] = field(default_factory=OrderedDict)
 
     @classmethod
     def build(

@@ -1,14 +1,15 @@
-"""Packs opened for reading: inline ones held in memory up to a bound, stored ones mapped from local files."""
+"""Packs opened for reading: small ones held in memory up to a bound, large ones mapped from local files."""
 
 import asyncio
 import mmap
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from treehold.catalog.base import HistoryCatalog, PackRow
-from treehold.errors import CorruptStore
+from treehold.errors import CorruptStore, StorageError
 from treehold.ids import PackId
 from treehold.packs.concatenate import PackPart
 from treehold.packs.index import PackIndex
@@ -18,7 +19,21 @@ from treehold.store.base import Store
 INDEX_SUFFIX: Final = ".index"
 """A stored pack's index lies beside it under its key with this suffix."""
 PIECE_BYTES: Final = 256 << 10
-_OPEN_PACKS_MAX: Final = 4096
+_MAPPED_FROM_BYTES: Final = 256 << 10
+"""A smaller file is read: every mapping costs a file descriptor, of which a process may have a thousand."""
+_MAPPINGS_MAX: Final = 512
+_ENTRY_OVERHEAD_BYTES: Final = 1 << 10
+"""What an open pack costs beside its bytes; without it a cache of tiny packs would not be bounded."""
+_OPENED_IN_A_ROW: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """An open pack and what it costs: bytes of memory, and mappings."""
+
+    pack: OpenPack
+    bytes: int
+    mappings: int
 
 
 class PackCache:
@@ -29,24 +44,28 @@ class PackCache:
         self._store = store
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._open: OrderedDict[PackId, tuple[OpenPack, int]] = OrderedDict()
+        self._mappings = 0
+        self._open: OrderedDict[PackId, _Held] = OrderedDict()
 
     async def open_all(self, rows: Iterable[PackRow]) -> PackSet:
-        """The packs of a repo, oldest first, as one set; raises CorruptStore."""
-        return PackSet([await self.open(row) for row in rows])
+        """The packs of a repo, oldest first, as one set; raises CorruptStore, StorageError."""
+        packs: list[OpenPack] = []
+        for row in rows:
+            if len(packs) % _OPENED_IN_A_ROW == _OPENED_IN_A_ROW - 1:
+                await asyncio.sleep(0)  # let other requests in: opening one takes some 20 µs
+            packs.append(await self.open(row))
+        return PackSet(packs)
 
     async def open(self, row: PackRow) -> OpenPack:
-        """One pack; raises CorruptStore when its bytes are not there."""
+        """One pack; raises CorruptStore when its bytes are not there, StorageError."""
         found = self._open.get(row.id)
         if found is not None:
             self._open.move_to_end(row.id)
-            return found[0]
-        if row.key is None:
-            data, index = await self._catalog.inline_pack(row.id)
-            opened, held = OpenPack(data, PackIndex.decode(index)), len(data) + len(index)
-        else:
-            opened, held = await self._open_stored(row.key)
-        self._keep(row.id, opened, held)
+            return found.pack
+        data, index = await (self._stored(row.key) if row.key is not None else self._catalog.inline_pack(row.id))
+        in_memory = [len(part) for part in (data, index) if isinstance(part, bytes)]
+        opened = OpenPack(data, PackIndex.decode(index))
+        self._keep(row.id, _Held(opened, sum(in_memory) + _ENTRY_OVERHEAD_BYTES, 2 - len(in_memory)))
         return opened
 
     async def bodies(self, row: PackRow) -> AsyncIterator[memoryview]:
@@ -57,33 +76,36 @@ class PackCache:
             yield view[start : start + PIECE_BYTES]
             await asyncio.sleep(0)  # let other requests in between pieces
 
-    async def _open_stored(self, key: str) -> tuple[OpenPack, int]:
-        pack_file = await self._store.local_file(key)
-        index_file = await self._store.local_file(key + INDEX_SUFFIX)
-        if pack_file is not None and index_file is not None:
-            return OpenPack(map_file(pack_file), PackIndex.decode(map_file(index_file))), 0
-        data = await self._whole(key)
-        index = await self._whole(key + INDEX_SUFFIX)
-        return OpenPack(data, PackIndex.decode(index)), len(data) + len(index)
+    async def _stored(self, key: str) -> tuple[bytes | mmap.mmap, bytes | mmap.mmap]:
+        return await self._blob(key), await self._blob(key + INDEX_SUFFIX)
 
-    async def _whole(self, key: str) -> bytes:
-        return await self._store.read(key, 0, await self._store.size(key))
+    async def _blob(self, key: str) -> bytes | mmap.mmap:
+        file = await self._store.local_file(key)
+        size_bytes = await self._store.size(key)
+        if file is None or size_bytes < _MAPPED_FROM_BYTES:
+            return await self._store.read(key, 0, size_bytes)
+        return map_file(file)
 
-    def _keep(self, pack: PackId, opened: OpenPack, held: int) -> None:
-        previous = self._open.pop(pack, None)  # opened twice at once: the later one stays
-        if previous is not None:
-            self._bytes -= previous[1]
-        self._open[pack] = (opened, held)
-        self._bytes += held
-        while self._bytes > self._bytes_max or len(self._open) > _OPEN_PACKS_MAX:
-            _, (_, gone) = self._open.popitem(last=False)
-            self._bytes -= gone
+    def _keep(self, pack: PackId, held: _Held) -> None:
+        self._forget(self._open.pop(pack, None))  # opened twice at once: the later one stays
+        self._open[pack] = held
+        self._bytes += held.bytes
+        self._mappings += held.mappings
+        while self._bytes > self._bytes_max or self._mappings > _MAPPINGS_MAX:
+            self._forget(self._open.popitem(last=False)[1])
+
+    def _forget(self, gone: _Held | None) -> None:
+        if gone is not None:
+            self._bytes -= gone.bytes
+            self._mappings -= gone.mappings
 
 
 def map_file(path: Path) -> mmap.mmap:
-    """A file's bytes as they lie on disk; raises CorruptStore."""
+    """A file's bytes as they lie on disk; raises CorruptStore when it is gone or empty, StorageError."""
     try:
         with path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError) as error:  # ValueError: the file is empty
+    except (FileNotFoundError, ValueError) as error:  # ValueError: the file is empty
         raise CorruptStore(f"cannot map {path.name}") from error
+    except OSError as error:
+        raise StorageError(f"cannot map {path.name}: {error.strerror}") from error

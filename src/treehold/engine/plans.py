@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +11,7 @@ from treehold.catalog.base import PackRow, Ref
 from treehold.engine.context import Engine
 from treehold.engine.shallow import ShallowStep
 from treehold.engine.view import RepoView
-from treehold.ids import TAGS, ObjectId, PackId, RefName
+from treehold.ids import TAGS, ObjectId, RefName
 from treehold.packs.concatenate import Concatenation, PackPart
 from treehold.protocol.fetch_request import FetchRequest
 
@@ -28,7 +29,8 @@ class Concatenated:
         """The pack, in pieces; raises CorruptStore."""
         whole = Concatenation([PackPart(row.size_bytes, row.objects) for row in self.packs])
         yield whole.header
-        known = engine.node.trailers.get(self._key())
+        key = self._key()
+        known = engine.node.trailers.get(key)
         for row in self.packs:
             async for piece in engine.node.packs.bodies(row):
                 if known is None:
@@ -36,16 +38,12 @@ class Concatenated:
                 yield piece
         if known is None:
             known = whole.trailer()
-            self._keep_trailer(engine, known)
+            _keep_trailer(engine, key, known)
         yield known
 
-    def _key(self) -> tuple[PackId, ...]:
-        return tuple(row.id for row in self.packs)
-
-    def _keep_trailer(self, engine: Engine, trailer: bytes) -> None:
-        engine.node.trailers[self._key()] = trailer
-        while len(engine.node.trailers) > _TRAILERS_KEPT:
-            engine.node.trailers.popitem(last=False)
+    def _key(self) -> bytes:
+        """A name of fixed size for the list, which may be long."""
+        return hashlib.sha256(b",".join(b"%d" % row.id for row in self.packs)).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Computed:
     name: str = "computed"
 
     async def pieces(self, engine: Engine) -> AsyncGenerator[bytes | memoryview]:
-        """The pack, in pieces; raises NativeGitError, Unavailable, CorruptStore."""
+        """The pack, in pieces; raises NativeGitError, Unavailable, CorruptStore, StorageError."""
         packs = self.view.state.packs
         async with (
             engine.node.repos.objects(packs) as objects,
@@ -97,6 +95,12 @@ class Computed:
         lines.append("--not")
         lines += [oid.hex() for oid in (*self.haves, *self.shallow.more_haves)]
         return "\n".join([*lines, "", ""]).encode("ascii")
+
+
+def _keep_trailer(engine: Engine, key: bytes, trailer: bytes) -> None:
+    engine.node.trailers[key] = trailer
+    while len(engine.node.trailers) > _TRAILERS_KEPT:
+        engine.node.trailers.popitem(last=False)
 
 
 Plan = Concatenated | Computed

@@ -10,24 +10,29 @@ import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from treehold.catalog.base import NewPack, PushCommit, RefChange
 from treehold.engine import refs
 from treehold.engine.context import Engine
 from treehold.engine.exactness import stays_exact
 from treehold.engine.gate import GitGuest
-from treehold.engine.ingest import SmallIngest, ingest_small, nothing_pushed
+from treehold.engine.ingest import QUICK_WORK, SmallIngest, full_work, ingest_small, nothing_pushed
 from treehold.engine.ingest_native import NativeIngest, ingest_native
 from treehold.engine.maintenance import discard_unreferenced
 from treehold.engine.pack_cache import INDEX_SUFFIX
+from treehold.engine.refs import Verdict
 from treehold.engine.spool import PackSpool
 from treehold.engine.view import RepoView, open_view
 from treehold.errors import Conflict, LimitExceeded, NotFound, RejectedPack, RequestError, Unavailable
 from treehold.protocol.receive_pack import PushRequest
 from treehold.protocol.report_status import RefResult
 
-_IN_LINE_BYTES = 32 << 10
+_IN_LINE_BYTES: Final = 32 << 10
 """A pack up to this size is taken in on the event loop: it takes less than the 5 ms after which a thread pays."""
+_IN_LINE_COMMANDS: Final = 256
+"""The same bound for weighing ref updates."""
 
 Ingest = SmallIngest | NativeIngest
 
@@ -38,6 +43,13 @@ class PushReport:
 
     unpack: str
     results: tuple[RefResult, ...]
+
+    @property
+    def failure(self) -> str | None:
+        """The first thing that went wrong; None if all is well."""
+        if self.unpack != "ok":
+            return self.unpack
+        return next((result.error for result in self.results if result.error), None)
 
 
 def refused(request: PushRequest, reason: str) -> PushReport:
@@ -70,18 +82,33 @@ async def receive_push(engine: Engine, guest: GitGuest, request: PushRequest, pa
 @contextlib.asynccontextmanager
 async def _taking_in(engine: Engine, request: PushRequest, pack: PackSpool, view: RepoView) -> AsyncIterator[Ingest]:
     """The pack, checked against one generation, by this process or by C Git."""
-    small = pack.in_memory()
     if not request.wants_pack:
         yield nothing_pushed(view)
-    elif pack.size_bytes == 0:
+        return
+    if pack.size_bytes == 0:
         raise RejectedPack("the pack is missing")
-    elif small is None or pack.declared_objects > engine.limits.small_push_objects:
-        async with ingest_native(engine, pack, view) as ingest:
-            yield ingest
-    elif len(small) <= _IN_LINE_BYTES:
-        yield ingest_small(small, view, engine.limits)
-    else:
-        yield await asyncio.to_thread(ingest_small, small, view, engine.limits)
+    small = await _in_this_process(engine, pack, view)
+    if small is not None:
+        yield small
+        return
+    async with ingest_native(engine, pack, view) as ingest:
+        yield ingest
+
+
+async def _in_this_process(engine: Engine, pack: PackSpool, view: RepoView) -> SmallIngest | None:
+    """The pack taken in here if that takes little work: on the event loop, else in a thread, else not at all.
+
+    How much work a pack is cannot be told from its size: a few kilobytes may inflate to gigabytes.
+    """
+    data = pack.in_memory()
+    if data is None or pack.declared_objects > engine.limits.small_push_objects:
+        return None
+    with contextlib.suppress(LimitExceeded):
+        if len(data) <= _IN_LINE_BYTES:
+            return ingest_small(data, view, engine.limits, QUICK_WORK)
+    with contextlib.suppress(LimitExceeded):
+        return await asyncio.to_thread(ingest_small, data, view, engine.limits, full_work(engine.limits))
+    return None
 
 
 async def _settle(engine: Engine, guest: GitGuest, request: PushRequest, ingest: Ingest) -> PushReport:
@@ -89,7 +116,7 @@ async def _settle(engine: Engine, guest: GitGuest, request: PushRequest, ingest:
     state = ingest.view.state
     if (await engine.catalog.repo_row(state.repo.id)).generation != state.repo.generation:
         raise Conflict("the repo has moved on")
-    verdict = refs.judge(request.commands, state.refs, ingest, atomic=request.atomic, refs_max=engine.limits.refs_max)
+    verdict = await _judge(engine, request, ingest)
     report = PushReport(
         unpack="ok",
         results=tuple(map(RefResult, (command.name for command in request.commands), verdict.reasons)),
@@ -101,12 +128,17 @@ async def _settle(engine: Engine, guest: GitGuest, request: PushRequest, ingest:
     return report
 
 
+async def _judge(engine: Engine, request: PushRequest, ingest: Ingest) -> Verdict:
+    weigh = partial(refs.judge, atomic=request.atomic, refs_max=engine.limits.refs_max)
+    if len(request.commands) <= _IN_LINE_COMMANDS:
+        return weigh(request.commands, ingest.view.state.refs, ingest)
+    return await asyncio.to_thread(weigh, request.commands, ingest.view.state.refs, ingest)
+
+
 async def _commit(
     engine: Engine, guest: GitGuest, ingest: Ingest, changes: Sequence[RefChange], *, exact: bool
 ) -> None:
     repo = ingest.view.state.repo
-    if repo.size_bytes + ingest.size_bytes > engine.limits.repo_bytes_max:
-        raise LimitExceeded(f"the repo would be larger than {engine.limits.repo_bytes_max} bytes")
     pack = await _keep_bytes(engine, ingest) if len(ingest.index) else None
     engine.failpoint("push.bytes-durable")
     commit = PushCommit(
@@ -129,8 +161,10 @@ async def _commit(
 
 async def _keep_bytes(engine: Engine, ingest: Ingest) -> NewPack:
     """Small packs go into the catalog's row; larger ones are durable in the store before anything names them."""
-    index = ingest.index.encode()
     objects, size_bytes = len(ingest.index), ingest.size_bytes
+    if ingest.view.state.repo.size_bytes + size_bytes > engine.limits.repo_bytes_max:
+        raise LimitExceeded(f"the repo would be larger than {engine.limits.repo_bytes_max} bytes")
+    index = ingest.index.encode()
     if size_bytes <= engine.limits.inline_pack_bytes:
         return NewPack(objects=objects, size_bytes=size_bytes, index=index, data=ingest.pack_bytes())
     name = hashlib.sha256(index).hexdigest()

@@ -5,18 +5,21 @@ ids, 20 bytes each.
 """
 
 import asyncio
+import hashlib
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from treehold.catalog.base import PackRow
 from treehold.engine.git_dir import GitDirs
 from treehold.engine.locks import KeyedLocks
 from treehold.engine.materialise import Materialiser
 from treehold.engine.native import NativeGit
-from treehold.ids import OID_BYTES, ObjectId, PackId
+from treehold.ids import OID_BYTES, ObjectId
 
-_Key = tuple[tuple[PackId, ...], frozenset[ObjectId]]
+_ENTRY_OVERHEAD_BYTES: Final = 400
+"""What a kept set costs beside its ids; without it a cache of tiny sets would not be bounded."""
 
 
 class OidSet:
@@ -24,7 +27,7 @@ class OidSet:
 
     __slots__ = ("_sorted",)
 
-    def __init__(self, oids: Iterable[ObjectId]) -> None:
+    def __init__(self, oids: Iterable[bytes]) -> None:
         self._sorted = b"".join(sorted(set(oids)))
 
     def __len__(self) -> int:
@@ -47,34 +50,46 @@ class ReachableSets:
         self._git_dirs = git_dirs
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._sets: OrderedDict[_Key, OidSet] = OrderedDict()
+        self._sets: OrderedDict[bytes, OidSet] = OrderedDict()
         self._computing = KeyedLocks()
 
     async def of(self, packs: Sequence[PackRow], tips: Iterable[ObjectId]) -> OidSet:
         """The ids of all that the tips reach, themselves included; raises NativeGitError, Unavailable."""
-        key = (tuple(row.id for row in packs), frozenset(tips))
-        if not key[1]:
+        wanted = sorted(set(tips))
+        if not wanted:
             return OidSet(())
+        key = _key(packs, wanted)
         async with self._computing.holding(key):
             if key not in self._sets:
-                self._keep(key, await self._compute(packs, key[1]))
+                self._keep(key, await self._compute(packs, wanted))
             self._sets.move_to_end(key)
             return self._sets[key]
 
-    async def _compute(self, packs: Sequence[PackRow], tips: frozenset[ObjectId]) -> OidSet:
+    async def _compute(self, packs: Sequence[PackRow], tips: Sequence[ObjectId]) -> OidSet:
         arguments = ["rev-list", "--objects", "--no-object-names", "--stdin"]
         wanted = b"".join(b"%s\n" % tip.hex().encode("ascii") for tip in tips)
         async with self._repos.objects(packs) as objects, self._git_dirs.bare(objects) as place:
             lines = await self._native.output(place, arguments, stdin=wanted)
         return await asyncio.to_thread(_parse_ids, lines)
 
-    def _keep(self, key: _Key, oids: OidSet) -> None:
+    def _keep(self, key: bytes, oids: OidSet) -> None:
         self._sets[key] = oids
-        self._bytes += len(oids) * OID_BYTES
+        self._bytes += _cost(oids)
         while self._bytes > self._bytes_max and len(self._sets) > 1:
             _, gone = self._sets.popitem(last=False)
-            self._bytes -= len(gone) * OID_BYTES
+            self._bytes -= _cost(gone)
+
+
+def _cost(oids: OidSet) -> int:
+    return len(oids) * OID_BYTES + _ENTRY_OVERHEAD_BYTES
+
+
+def _key(packs: Sequence[PackRow], tips: Sequence[ObjectId]) -> bytes:
+    """A name of fixed size for a question: lists of packs and tips may be long."""
+    rows = b",".join(b"%d" % row.id for row in packs)
+    return hashlib.sha256(b"%d,%b:%b" % (len(packs), rows, b"".join(tips))).digest()
 
 
 def _parse_ids(lines: bytes) -> OidSet:
-    return OidSet(ObjectId(bytes.fromhex(line.decode("ascii"))) for line in lines.split())
+    ids = bytes.fromhex(lines.decode("ascii"))
+    return OidSet(ids[start : start + OID_BYTES] for start in range(0, len(ids), OID_BYTES))

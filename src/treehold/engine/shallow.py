@@ -1,10 +1,11 @@
 """Shallow histories: where a client's history will end after a fetch, and what that adds to the fetch."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from treehold.engine import history
+from treehold.engine.advertise import HEAD, head_target
 from treehold.engine.context import Engine
 from treehold.engine.view import RepoView
 from treehold.errors import MalformedMessage
@@ -28,60 +29,107 @@ class ShallowStep:
     more_haves: tuple[ObjectId, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Which commits keep their parents (``inside``) and which lose them (``border``)."""
+
+    inside: set[ObjectId]
+    border: set[ObjectId]
+
+
 async def shallow_step(engine: Engine, view: RepoView, request: FetchRequest, wants: Iterable[ObjectId]) -> ShallowStep:
     """Find the new boundary for these wants; raises MalformedMessage for a bound that nothing satisfies."""
-    ends = frozenset(oid for oid in request.shallow if oid in view and view.kind(oid) is ObjectKind.COMMIT)
+    if not (request.shallow or request.changes_depth):
+        return ShallowStep()
+    ends = await asyncio.to_thread(_known_ends, view, request)
     if not request.changes_depth:
         return ShallowStep(boundary=ends)
-    if request.deepen == INFINITE_DEPTH:
-        inside, border = set(ends), set[ObjectId]()
-    elif request.deepen is not None:
-        heads = await asyncio.to_thread(_heads, view, request, wants)
-        depth = request.deepen + 1 if request.deepen_relative else request.deepen
-        inside, border = await asyncio.to_thread(history.depths, view, heads, depth)
+    if request.deepen is None:
+        cut = await _cut_by_bounds(engine, view, request, wants)
     else:
-        inside, border = await _by_bounds(engine, view, request, wants)
-    unshallow = sorted(ends & inside)
+        cut = await asyncio.to_thread(_cut_by_depth, view, request, wants, ends)
+    return await asyncio.to_thread(_step, view, ends, cut)
+
+
+def _known_ends(view: RepoView, request: FetchRequest) -> frozenset[ObjectId]:
+    """The client's ends that are commits of this repo; what else it has is cut off is none of our business."""
+    return frozenset(oid for oid in request.shallow if oid in view and view.kind(oid) is ObjectKind.COMMIT)
+
+
+def _step(view: RepoView, ends: frozenset[ObjectId], cut: _Cut) -> ShallowStep:
+    unshallow = sorted(ends & cut.inside)
     return ShallowStep(
-        shallow=tuple(sorted(border - ends)),
+        shallow=tuple(sorted(cut.border - ends)),
         unshallow=tuple(unshallow),
-        boundary=ends | border,
+        boundary=ends | cut.border,
         more_wants=tuple(dict.fromkeys(parent for oid in unshallow for parent in history.parents(view, oid))),
         more_haves=tuple(unshallow),
     )
 
 
-def _heads(view: RepoView, request: FetchRequest, wants: Iterable[ObjectId]) -> set[ObjectId]:
-    """Where the depth is counted from: the wanted commits, or the client's own ends when it deepens by so many."""
+def _cut_by_depth(view: RepoView, request: FetchRequest, wants: Iterable[ObjectId], ends: frozenset[ObjectId]) -> _Cut:
+    """So many commits deep, counted from the wanted commits, or from the client's own ends if it says so."""
+    assert request.deepen is not None
+    if request.deepen == INFINITE_DEPTH:
+        return _Cut(set(ends), set())
     if request.deepen_relative:
-        return {oid for oid in request.shallow if oid in view}
+        return _Cut(*history.depths(view, ends, request.deepen + 1))
+    return _Cut(*history.depths(view, _commits(view, wants), request.deepen))
+
+
+def _commits(view: RepoView, wants: Iterable[ObjectId]) -> list[ObjectId]:
     commits = (history.peel_to_commit(view, want) for want in wants)
-    return {commit for commit in commits if commit is not None}
+    return [commit for commit in commits if commit is not None]
 
 
-async def _by_bounds(
-    engine: Engine, view: RepoView, request: FetchRequest, wants: Iterable[ObjectId]
-) -> tuple[set[ObjectId], set[ObjectId]]:
+async def _cut_by_bounds(engine: Engine, view: RepoView, request: FetchRequest, wants: Iterable[ObjectId]) -> _Cut:
     """By date or by excluded refs: C Git lists the commits that remain, with their parents."""
-    commits = [history.peel_to_commit(view, want) for want in wants]
-    lines = [commit.hex() for commit in commits if commit is not None]
-    lines += [f"^{_resolve(view, name).hex()}" for name in request.deepen_not]
+    heads = await asyncio.to_thread(_commits, view, wants)
+    lines = [*(oid.hex() for oid in heads), *(f"^{_resolve(view, name).hex()}" for name in request.deepen_not)]
     arguments = ["rev-list", "--parents", "--stdin"]
     if request.deepen_since is not None:
         arguments.insert(1, f"--max-age={request.deepen_since}")
     async with engine.node.repos.objects(view.state.packs) as objects, engine.node.git_dirs.bare(objects) as place:
         listed = await engine.node.native.output(place, arguments, stdin="\n".join([*lines, ""]).encode("ascii"))
-    family = [[ObjectId(bytes.fromhex(word)) for word in line.split()] for line in listed.decode("ascii").splitlines()]
-    if not family:
+    parents = await asyncio.to_thread(_parse_parents, listed)
+    if not parents:
         raise MalformedMessage("no commits selected for shallow requests")
-    remaining = {commit for commit, *_ in family}
-    border = {commit for commit, *parents in family if not remaining.issuperset(parents)}
-    return remaining - border, border
+    return await asyncio.to_thread(_cut_to, parents, heads)
+
+
+def _parse_parents(listed: bytes) -> dict[ObjectId, Sequence[ObjectId]]:
+    families = ([ObjectId(bytes.fromhex(word)) for word in line.split()] for line in listed.decode("ascii").split("\n"))
+    return {family[0]: family[1:] for family in families if family}
+
+
+def _cut_to(parents: Mapping[ObjectId, Sequence[ObjectId]], heads: Iterable[ObjectId]) -> _Cut:
+    """Keep to the listed commits: one of which a parent is not listed loses all its parents.
+
+    Listed commits that only such a one leads to are out of reach then. C Git's own server tells of their ends too, and
+    its clients trip over commits that they never got.
+    """
+    cut = _Cut(set(), set())
+    queue = [oid for oid in heads if oid in parents]
+    seen = set(queue)
+    while queue:
+        oid = queue.pop()
+        if not all(parent in parents for parent in parents[oid]):
+            cut.border.add(oid)
+            continue
+        cut.inside.add(oid)
+        fresh = [parent for parent in parents[oid] if parent not in seen]
+        seen.update(fresh)
+        queue += fresh
+    return cut
 
 
 def _resolve(view: RepoView, name: bytes) -> ObjectId:
     """A ref by its full or short name, in the order in which git tries them; raises MalformedMessage."""
-    by_name: dict[bytes, ObjectId] = {full: ref.oid for full, ref in view.state.refs.items()}
+    refs = view.state.refs
+    by_name: dict[bytes, ObjectId] = {full: ref.oid for full, ref in refs.items()}
+    head = refs.get(head_target(view.state.repo.default_branch, refs))
+    if head is not None:
+        by_name[HEAD] = head.oid
     for prefix in (b"", b"refs/", b"refs/tags/", b"refs/heads/", b"refs/remotes/"):
         if prefix + name in by_name:
             return by_name[prefix + name]

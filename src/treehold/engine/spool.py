@@ -18,6 +18,7 @@ class PackSpool:
     def __init__(self, path: Path, *, memory_bytes: int, bytes_max: int) -> None:
         self.path = path
         self.size_bytes = 0
+        self._header = b""
         self._memory = bytearray()
         self._memory_bytes = memory_bytes
         self._bytes_max = bytes_max
@@ -28,23 +29,19 @@ class PackSpool:
         self.size_bytes += len(piece)
         if self.size_bytes > self._bytes_max:
             raise LimitExceeded(f"the pack is larger than {self._bytes_max} bytes")
+        self._header += piece[: _HEADER_BYTES - len(self._header)]
+        if self._file is None and self.size_bytes <= self._memory_bytes:
+            self._memory += piece
+            return
         try:
-            if self._file is None and self.size_bytes > self._memory_bytes:
-                self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
-                self._file.write(self._memory)
-                self._memory[_HEADER_BYTES:] = b""
-            if self._file is not None:
-                self._file.write(piece)
-            else:
-                self._memory += piece
+            self._opened().write(piece)
         except OSError as error:
-            raise StorageError(f"cannot spool a push: {error.strerror}") from error
+            raise _failure(error) from error
 
     @property
     def declared_objects(self) -> int:
         """How many objects the pack's header promises; 0 while it is too short to have one."""
-        header = self._memory[:_HEADER_BYTES]
-        return int.from_bytes(header[8:]) if len(header) == _HEADER_BYTES else 0
+        return int.from_bytes(self._header[8:]) if len(self._header) == _HEADER_BYTES else 0
 
     def in_memory(self) -> bytes | None:
         """The pack if it is held in memory."""
@@ -53,12 +50,9 @@ class PackSpool:
     def file(self) -> Path:
         """The pack as a complete file; raises StorageError."""
         try:
-            if self._file is None:
-                self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
-                self._file.write(self._memory)
-            self._file.flush()
+            self._opened().flush()
         except OSError as error:
-            raise StorageError(f"cannot spool a push: {error.strerror}") from error
+            raise _failure(error) from error
         return self.path
 
     def discard(self) -> None:
@@ -68,6 +62,14 @@ class PackSpool:
             with contextlib.suppress(OSError):
                 self._file.close()
             self.path.unlink(missing_ok=True)
+
+    def _opened(self) -> BinaryIO:
+        """The file, which takes over what was held in memory when it is made."""
+        if self._file is None:
+            self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
+            self._file.write(self._memory)
+            self._memory.clear()
+        return self._file
 
 
 @contextlib.contextmanager
@@ -82,3 +84,7 @@ def spool(engine: Engine) -> Iterator[PackSpool]:
         yield pack
     finally:
         pack.discard()
+
+
+def _failure(error: OSError) -> StorageError:
+    return StorageError(f"cannot spool a push: {error.strerror}")

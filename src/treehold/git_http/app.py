@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import structlog
 
@@ -20,7 +20,7 @@ from treehold.engine.context import Engine
 from treehold.engine.gate import GitGuest
 from treehold.errors import PermissionDenied, RequestError, TreeholdError, Unauthenticated
 from treehold.git_http import receive_pack, upload_pack
-from treehold.git_http.body import ClientGone, Message, Receive, Scope, Send, whole_body
+from treehold.git_http.body import ClientGone, Message, Receive, Scope, Send, while_connected, whole_body
 from treehold.git_http.responses import send_refusal, send_text, send_whole
 from treehold.protocol.advertisement import encode_v0, encode_v2
 
@@ -116,7 +116,7 @@ class GitDoor:
             return
         body = await whole_body(receive, encoding=encoding, bytes_max=self._engine.limits.request_bytes_max)
         answer = upload_pack.answer_v2 if version == 2 else upload_pack.answer_v0
-        await answer(self._engine, guest.repo.id, body, send)
+        await while_connected(receive, answer(self._engine, guest.repo.id, body, send))
 
     async def _fail(self, path: GitPath, error: TreeholdError, send: "_StartWatcher") -> None:
         if not isinstance(error, RequestError):
@@ -147,8 +147,14 @@ def _service(path: GitPath, scope: Scope) -> Service | None:
     """The service a request is for: named by the path, or by the query of ``info/refs``."""
     if path.what != "info/refs":
         return _SERVICES[path.what]
-    query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=16)
-    return _SERVICES.get(query.get("service", [""])[0])
+    return next(
+        (
+            _SERVICES.get(value)
+            for name, value in parse_qsl(scope["query_string"].decode("latin-1"))
+            if name == "service"
+        ),
+        None,
+    )
 
 
 def _version(git_protocol: bytes) -> int:

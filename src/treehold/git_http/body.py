@@ -1,7 +1,8 @@
 """The body of a Git request, in pieces, inflated if the client deflated it."""
 
+import asyncio
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any, Final
 
 from treehold.errors import LimitExceeded, MalformedMessage
@@ -42,6 +43,29 @@ async def whole_body(receive: Receive, *, encoding: bytes, bytes_max: int) -> by
         if len(body) > bytes_max:
             raise LimitExceeded(f"the request is larger than {bytes_max} bytes")
     return bytes(body)
+
+
+async def while_connected(receive: Receive, deed: Coroutine[None, None, None]) -> None:
+    """Carry out a deed whose only use is its answer; ends it and raises ClientGone when the client goes.
+
+    For when the body has all come: ASGI servers do not tell a sender that nobody listens any more.
+    """
+    doing = asyncio.create_task(deed)
+    listening = asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait((doing, listening), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (doing, listening):
+            task.cancel()
+        await asyncio.wait((doing, listening))
+    if doing.cancelled():
+        raise ClientGone
+    doing.result()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _raw_pieces(receive: Receive) -> AsyncGenerator[bytes]:

@@ -48,12 +48,14 @@ async def _read(receive: Receive, decoder: PushRequestDecoder, pack: PackSpool, 
 
 
 def _encode(request: PushRequest, report: PushReport) -> bytes:
-    if not request.report_status:
-        return FLUSH_PKT if request.side_band else b""
-    lines = encode_report(report.unpack, report.results, version=request.report_status)
+    if request.report_status:
+        lines = encode_report(report.unpack, report.results, version=request.report_status)
+        if not request.side_band:
+            return lines
+        return sideband.frame_bytes(sideband.BAND_DATA, lines, packet_bytes=request.side_band) + FLUSH_PKT
     if not request.side_band:
-        return lines
-    return sideband.frame_bytes(sideband.BAND_DATA, lines, packet_bytes=request.side_band) + FLUSH_PKT
+        return b""
+    return _fatal(report.failure) if report.failure else FLUSH_PKT  # no report, but no silence either
 
 
 def _fatal(message: str) -> bytes:

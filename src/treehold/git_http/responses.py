@@ -46,7 +46,7 @@ async def send_whole(send: Send, status: int, body: bytes, headers: Headers) -> 
 async def send_text(send: Send, status: int, text: str, headers: Headers | None = None) -> None:
     """A refusal as plain text, which is what makes git show it as ``remote:`` lines."""
     plain = (b"content-type", b"text/plain; charset=utf-8")
-    await send_whole(send, status, text.encode() + b"\n", [plain, *(headers or [])])
+    await send_whole(send, status, text.encode(), [plain, *(headers or [])])
 
 
 async def send_refusal(send: Send, error: TreeholdError) -> None:

@@ -1,5 +1,6 @@
 """Clone and fetch: protocol v0, v1 and v2 over the same engine."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
@@ -59,29 +60,30 @@ async def answer_v2(engine: Engine, repo: RepoId, body: bytes, send: Send) -> No
     answer = _COMMANDS.get(command.command)
     if answer is None:
         raise MalformedMessage(f"unknown command: {command.command[:60]!r}")
-    await answer(engine, await open_view(engine, repo), command, send)
+    await answer(engine, repo, command, send)
 
 
-async def _ls_refs(_: Engine, view: RepoView, command: CommandRequest, send: Send) -> None:
+async def _ls_refs(engine: Engine, repo: RepoId, command: CommandRequest, send: Send) -> None:
     request = ls_refs.decode_arguments(command.arguments)
-    target = head_target(view.state.repo.default_branch, view.state.refs)
-    unborn = target if target not in view.state.refs else None
-    await send_whole(
-        send, 200, ls_refs.encode_response(advertised_refs(view.state), request, unborn_head=unborn), RESULT
-    )
+    state = await engine.catalog.repo_state(repo)  # no view: whoever asks for refs needs no pack opened
+    target = head_target(state.repo.default_branch, state.refs)
+    unborn = target if target not in state.refs else None
+    await send_whole(send, 200, ls_refs.encode_response(advertised_refs(state), request, unborn_head=unborn), RESULT)
 
 
-async def _object_info(_: Engine, view: RepoView, command: CommandRequest, send: Send) -> None:
+async def _object_info(engine: Engine, repo: RepoId, command: CommandRequest, send: Send) -> None:
     request = object_info.decode_arguments(command.arguments)
-    sizes = {oid: view.stored.size(oid) for oid in request.oids if oid in view}
+    view = await open_view(engine, repo)
+    sizes = await asyncio.to_thread(lambda: {oid: view.stored.size(oid) for oid in request.oids if oid in view})
     await send_whole(send, 200, object_info.encode_response(request, sizes), RESULT)
 
 
-async def _fetch(engine: Engine, view: RepoView, command: CommandRequest, send: Send) -> None:
+async def _fetch(engine: Engine, repo: RepoId, command: CommandRequest, send: Send) -> None:
     request = fetch_v2.decode_arguments(command.arguments)
     if not (request.wants or request.want_refs or request.wait_for_done):
         await send_whole(send, 200, FLUSH_PKT, RESULT)
         return
+    view = await open_view(engine, repo)
     settled = await fetch.negotiate(engine, view, request)
     acknowledgments = b""
     if request.haves and not request.done:
@@ -156,5 +158,5 @@ def refusal_line(error: RequestError) -> bytes:
     return encode_error(str(error))
 
 
-_Answer = Callable[[Engine, RepoView, CommandRequest, Send], Awaitable[None]]
+_Answer = Callable[[Engine, RepoId, CommandRequest, Send], Awaitable[None]]
 _COMMANDS: Final[dict[bytes, _Answer]] = {b"ls-refs": _ls_refs, b"fetch": _fetch, b"object-info": _object_info}

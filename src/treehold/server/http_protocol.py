@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol with a bound on how much and how long a request's head may be.
 
-uvicorn bounds neither under httptools: one header that never ends would take all memory, and one that comes a byte an
-hour would hold a connection for ever.
+uvicorn bounds neither under httptools: one header that never ends would take all memory, before the body or, of a
+chunked one, after it; and one that comes a byte an hour would hold a connection for ever.
 """
 
 import asyncio
@@ -23,21 +23,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._head_bytes = 0
+        self._bytes_without_body = 0
         self._in_head = True
         self._head_timer: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes before the head is complete."""
+        """Count what brings neither a complete head nor any of a body."""
         if self._in_head and self._head_timer is None:
             self._head_timer = self.loop.call_later(self.head_seconds, self.transport.close)
-        was_in_head = self._in_head
+        self._bytes_without_body += len(data)
         super().data_received(data)
-        if not (was_in_head and self._in_head):
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > self.head_bytes_max and not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
+        if self._bytes_without_body > self.head_bytes_max and not self.transport.is_closing():
+            if self._in_head:
+                self.transport.write(_TOO_LARGE)
             self.transport.close()
 
     def on_message_begin(self) -> None:
@@ -48,13 +46,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is complete."""
         self._in_head = False
-        self._head_bytes = 0
+        self._bytes_without_body = 0
         self._stop_timer()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body has come."""
+        self._bytes_without_body = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The body is complete; what comes next is another head."""
         super().on_message_complete()
+        self._bytes_without_body = 0
         self._in_head = True
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -3,7 +3,7 @@
 import httpx
 
 from tests.unit.api.told_catalog import REPO, ToldCatalog
-from treehold.catalog.base import Cursor, RepoPage, RepoQuery
+from treehold.catalog.base import Cursor, RepoPage, RepoQuery, RepoState
 from treehold.ids import AccountId
 
 
@@ -49,7 +49,8 @@ async def test_a_page_is_shown(http: httpx.AsyncClient, catalog: ToldCatalog) ->
 
 async def test_a_wish_reaches_the_catalog(http: httpx.AsyncClient, catalog: ToldCatalog) -> None:
     """Creating and forking hand on every field of the body; a fork keeps its parent's default branch."""
-    catalog.answers |= {"create_repo": REPO, "fork_repo": REPO, "find_repo": REPO}
+    state = RepoState(repo=REPO, refs={}, packs=())
+    catalog.answers |= {"create_repo": REPO, "fork_repo": REPO, "find_repo": REPO, "repo_state": state}
     body = {"name": "other-repo", "description": "words", "default_branch": "trunk", "read_only": True}
     created = await http.post("/repos", json=body)
     forked = await http.post("/repos/starter-repo/fork", json=body)
