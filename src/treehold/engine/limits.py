@@ -43,7 +43,7 @@ class Limits:
     history_walk_commits: int = 20_000
     """Commits looked at to prove that an update loses nothing; beyond it the update is taken as if it did."""
     negotiation_walk_commits: int = 1_000
-    """Commits looked at for each want to tell a fetching client that it need not list more haves."""
+    """Commits looked at for all wants together, to tell a fetching client that it need not list more haves."""
     native_seconds: int = 600
     """One run of C Git."""
     native_memory_bytes: int = 1 * GIB
