@@ -158,7 +158,12 @@ class RawGit:
 
 
 def files_under(folder: Path) -> set[Path]:
-    return {path for path in folder.rglob("*") if path.is_file()}
+    """The files there at a moment; a folder that goes while one looks is looked at again."""
+    while True:
+        try:
+            return {path for path in folder.rglob("*") if path.is_file()}
+        except FileNotFoundError:
+            continue
 
 
 def scratch(server: LiveServer) -> set[Path]:

@@ -250,3 +250,43 @@ def test_nothing_but_a_tree_or_a_file_can_be_wanted_too(raw: RawGit) -> None:
     push(raw, MAIN, None, [blob(b"text"), top, commit(top)])
     assert ask(raw, replace(CLONE, wants=(oid_of(top),))).oids() == {oid_of(top), oid_of(blob(b"text"))}
     assert ask(raw, replace(CLONE, wants=(oid_of(blob(b"text")),))).oids() == {oid_of(blob(b"text"))}
+
+
+def test_small_answers_are_walked(raw: RawGit) -> None:
+    """A small repo's parts, and what an increment lacks, are chosen in this process; a filter is left to C Git."""
+    line, side = history(b"1", b"2", b"3"), history(b"4")
+    push(raw, MAIN, None, line)
+    push(raw, SIDE, None, side)
+    push(raw, TAG, None, [tag_of(line[-1])])
+    branch = replace(CLONE, wants=(oid_of(line[-1]),))
+    assert ask(raw, branch).plan == "walked"
+    assert ask(raw, replace(branch, include_tag=True)).oids() == {*ids(line), oid_of(tag_of(line[-1]))}
+    assert ask(raw, replace(branch, haves=(oid_of(line[2]),))).plan == "walked"
+    shallow = ask(raw, replace(branch, deepen=1))
+    assert shallow.plan == "walked"
+    assert shallow.oids() == set(ids(line[6:]))
+    assert ask(raw, replace(branch, filter=FilterSpec(b"blob:none"))).plan == "computed"
+
+
+def test_the_same_question_is_computed_once(server: LiveServer, flask_repo: Repo) -> None:
+    """A computed pack is kept: who asks the same again gets the same bytes, and another question another pack."""
+    fork, _ = server.fork(flask_repo.name, f"asked-{uuid4().hex[:12]}")
+    raw = RawGit(server, fork)
+    refs = raw.refs()
+    request = replace(CLONE, wants=(refs[b"refs/heads/main"],), filter=FilterSpec(b"tree:0"))
+    first, second = ask(raw, request), ask(raw, request)
+    assert (first.plan, second.plan) == ("computed", "cached")
+    assert first.pack == second.pack
+    other = ask(raw, replace(request, wants=(refs[b"refs/tags/0.1"],)))
+    assert other.plan == "computed"
+    assert other.pack != first.pack
+
+
+def test_thin_deltas_are_for_clients_that_take_them(raw: RawGit) -> None:
+    """An increment to a client that wants no thin pack stands by itself, though the repo keeps it as deltas."""
+    line = history(b"1" * 2000, b"1" * 2000 + b"2")
+    push(raw, MAIN, None, line[:3])
+    push(raw, MAIN, line[2], line[3:])
+    answer = ask(raw, replace(CLONE, thin_pack=False, wants=(oid_of(line[-1]),), haves=(oid_of(line[2]),)))
+    assert answer.plan == "walked"
+    assert answer.oids() == set(ids(line[3:]))

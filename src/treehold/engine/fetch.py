@@ -6,7 +6,7 @@ shallow boundary; :func:`choose_plan` makes the pack once the client is told tha
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
@@ -15,9 +15,10 @@ from treehold.catalog.base import PackRow, RefLogEntry
 from treehold.engine import history
 from treehold.engine.advertise import HEAD, head_target
 from treehold.engine.context import Engine
-from treehold.engine.plans import Computed, Concatenated, Plan
+from treehold.engine.plans import Computed, Concatenated, Plan, Walked
 from treehold.engine.shallow import ShallowStep, shallow_step
 from treehold.engine.view import RepoView
+from treehold.engine.walk import Budget, Selection, add_tags, select_objects
 from treehold.errors import UnwantedObject
 from treehold.ids import ObjectId, ObjectKind, RefName
 from treehold.protocol.fetch_request import FetchRequest
@@ -69,15 +70,46 @@ async def negotiate(engine: Engine, view: RepoView, request: FetchRequest) -> Ne
     )
 
 
-def choose_plan(view: RepoView, settled: Negotiation) -> Plan:
+async def choose_plan(engine: Engine, view: RepoView, settled: Negotiation) -> Plan:
     """The cheapest plan whose bytes this client can take and which holds nothing that it may not see."""
     if _asks_for_everything(view, settled):
         return Concatenated("whole", view.state.packs)
     if settled.packs_since is not None:
         return Concatenated("since", settled.packs_since)
-    return Computed(
+    computed = Computed(
         view=view, request=settled.request, wants=settled.wants, haves=settled.common, shallow=settled.shallow
     )
+    if engine.node.answers.has(computed.key()):
+        return replace(computed, name="cached")
+    return await _walked(engine, view, settled) or computed
+
+
+async def _walked(engine: Engine, view: RepoView, settled: Negotiation) -> Walked | None:
+    """A walk in this process, if it is likely to be short and turns out to be."""
+    limits = engine.limits
+    is_increment = bool(settled.common)
+    objects = limits.walk_increment_objects if is_increment else limits.walk_clone_objects
+    is_small = view.state.repo.object_count <= objects
+    is_bounded = is_increment or bool(settled.shallow.boundary)
+    if settled.request.filter is not None or view.state.repo.object_count > limits.walk_repo_objects:
+        return None
+    if not (is_small or is_bounded):
+        return None
+    selection = await asyncio.to_thread(_select, view, settled, Budget(objects, objects, limits.walk_bytes))
+    return None if selection is None else Walked(view, selection, thin=settled.request.thin_pack)
+
+
+def _select(view: RepoView, settled: Negotiation, budget: Budget) -> Selection | None:
+    selection = select_objects(
+        view,
+        (*settled.wants, *settled.shallow.more_wants),
+        (*settled.common, *settled.shallow.more_haves),
+        boundary=settled.shallow.boundary,
+        budget=budget,
+    )
+    if selection is not None and settled.request.include_tag:
+        add_tags(view, selection)
+    return selection
 
 
 def _wanted_ref(view: RepoView, name: RefName) -> ObjectId:

@@ -58,6 +58,16 @@ class Limits:
     """Tries to commit a push that other pushes overtake."""
     cache_bytes_max: int = 4 * GIB
     """Materialised repos on this node's disk."""
+    answers_bytes_max: int = 4 * GIB
+    """Computed packs kept on this node's disk."""
+    walk_clone_objects: int = 500
+    """Objects that a fetch without haves may choose in this process; starting git costs less beyond."""
+    walk_increment_objects: int = 4_500
+    """The same for a client that has something in common."""
+    walk_repo_objects: int = 200_000
+    """Objects of the largest repo that is walked: its packs' order costs 12 bytes each."""
+    walk_bytes: int = 16 * MIB
+    """Size of a pack that is put together in memory by a walk."""
     pack_memory_bytes: int = 64 * MIB
     """Inline packs held in memory by each process."""
     reachable_memory_bytes: int = 128 * MIB

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from treehold.catalog.base import HistoryCatalog
+from treehold.engine.answer_cache import AnswerCache
 from treehold.engine.git_dir import GitDirs
 from treehold.engine.limits import Limits
 from treehold.engine.locks import KeyedLocks
@@ -28,6 +29,7 @@ class Node:
     git_dirs: GitDirs
     native: NativeGit
     reachable: ReachableSets
+    answers: AnswerCache
     push_locks: KeyedLocks = field(default_factory=KeyedLocks)
     trailers: OrderedDict[bytes, bytes] = field(default_factory=OrderedDict)
 
@@ -47,4 +49,13 @@ class Node:
         reachable = ReachableSets(
             native=native, repos=repos, git_dirs=git_dirs, bytes_max=limits.reachable_memory_bytes
         )
-        return cls(spool=spool, packs=packs, repos=repos, git_dirs=git_dirs, native=native, reachable=reachable)
+        answers = AnswerCache(folder / "answers", bytes_max=limits.answers_bytes_max, entropy=entropy)
+        return cls(
+            spool=spool,
+            packs=packs,
+            repos=repos,
+            git_dirs=git_dirs,
+            native=native,
+            reachable=reachable,
+            answers=answers,
+        )

@@ -9,10 +9,14 @@ from typing import Final
 
 from treehold.catalog.base import PackRow, Ref
 from treehold.engine.context import Engine
+from treehold.engine.git_dir import packed_refs
+from treehold.engine.pack_cache import PIECE_BYTES
 from treehold.engine.shallow import ShallowStep
 from treehold.engine.view import RepoView
+from treehold.engine.walk import Selection
 from treehold.ids import TAGS, ObjectId, RefName
 from treehold.packs.concatenate import Concatenation, PackPart
+from treehold.packs.select import select_pack
 from treehold.protocol.fetch_request import FetchRequest
 
 _TRAILERS_KEPT: Final = 4096
@@ -58,7 +62,26 @@ class Computed:
     name: str = "computed"
 
     async def pieces(self, engine: Engine) -> AsyncGenerator[bytes | memoryview]:
-        """The pack, in pieces; raises NativeGitError, Unavailable, CorruptStore, StorageError."""
+        """The pack, in pieces; raises NativeGitError, Unavailable, CorruptStore, StorageError.
+
+        It comes by way of the node's answer cache, unless it might take too much of it.
+        """
+        if self.view.state.repo.size_bytes > engine.limits.answers_bytes_max // 4:
+            source = self._compute(engine)
+        else:
+            source = engine.node.answers.pieces(self.key(), lambda: self._compute(engine))
+        async with contextlib.aclosing(source) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def key(self) -> str:
+        """A name for the answer: all that it depends on."""
+        digest = hashlib.sha256(b",".join(b"%d" % row.id for row in self.view.state.packs))
+        digest.update(" ".join(self._arguments()).encode("ascii") + b"\n" + self._revisions())
+        digest.update(packed_refs(self._tags() or {}))
+        return digest.hexdigest()
+
+    async def _compute(self, engine: Engine) -> AsyncGenerator[bytes | memoryview]:
         packs = self.view.state.packs
         async with (
             engine.node.repos.objects(packs) as objects,
@@ -97,10 +120,31 @@ class Computed:
         return "\n".join([*lines, "", ""]).encode("ascii")
 
 
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A pack of objects that a walk in this process has chosen, copied from the stored packs."""
+
+    view: RepoView
+    selection: Selection
+    thin: bool
+    name: str = "walked"
+
+    async def pieces(self, engine: Engine) -> AsyncGenerator[bytes | memoryview]:
+        """The pack, in pieces; raises CorruptStore."""
+        _ = engine
+        pack = memoryview(await asyncio.to_thread(self._pack))
+        for start in range(0, len(pack), PIECE_BYTES):
+            yield pack[start : start + PIECE_BYTES]
+
+    def _pack(self) -> bytes:
+        had = self.selection.had if self.thin else frozenset[ObjectId]()
+        return b"".join(select_pack(self.view.stored, self.selection.chosen, had=had))
+
+
 def _keep_trailer(engine: Engine, key: bytes, trailer: bytes) -> None:
     engine.node.trailers[key] = trailer
     while len(engine.node.trailers) > _TRAILERS_KEPT:
         engine.node.trailers.popitem(last=False)
 
 
-Plan = Concatenated | Computed
+Plan = Concatenated | Walked | Computed

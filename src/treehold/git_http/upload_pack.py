@@ -129,7 +129,7 @@ class _Framing:
 async def _send_pack(engine: Engine, view: RepoView, settled: Negotiation, head: bytes, send: Send) -> None:
     """Stream the answer. The pack's first piece is made before the answer begins, so that what fails at once is still
     told by a status."""
-    plan = fetch.choose_plan(view, settled)
+    plan = await fetch.choose_plan(engine, view, settled)
     framing = _Framing(settled.request.side_band)
     async with contextlib.aclosing(plan.pieces(engine)) as pieces:
         first = framing.data(await anext(pieces))

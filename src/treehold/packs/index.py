@@ -111,6 +111,11 @@ class PackIndex:
                 break
         return -1
 
+    def oid_at(self, row: int) -> ObjectId:
+        """The id in that row, counted by ascending id."""
+        pos = INDEX_HEADER_BYTES + OID_BYTES * row
+        return ObjectId(bytes(self._view[pos : pos + OID_BYTES]))
+
     def oids(self) -> Iterator[ObjectId]:
         """Every object's id, ascending."""
         column = self._view[INDEX_HEADER_BYTES : self._crcs_pos]

@@ -1,5 +1,7 @@
 """Reading single objects out of a repo's packs, through delta chains that lead from pack to pack."""
 
+from array import array
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -23,12 +25,13 @@ _TABLE_OBJECTS_MAX: Final = 200_000
 class OpenPack:
     """A pack's bytes and its index. Both are viewed where they are and must outlive this."""
 
-    __slots__ = ("end", "index", "view")
+    __slots__ = ("_order", "end", "index", "view")
 
     def __init__(self, buffer: Buffer, index: PackIndex) -> None:
         self.view = memoryview(buffer)
         self.index = index
         self.end = len(self.view) - PACK_TRAILER_BYTES
+        self._order: tuple[array[int], array[int]] | None = None
         if self.end < PACK_HEADER_BYTES:
             raise CorruptStore("a stored pack is shorter than an empty one")
 
@@ -38,6 +41,28 @@ class OpenPack:
             return parse_entry_header(self.view, offset, self.end)
         except RejectedPack as error:
             raise CorruptStore(f"a stored pack is damaged: {error}") from error
+
+    def entry_end(self, offset: int) -> int:
+        """Where the entry that begins at ``offset`` ends."""
+        starts, _ = self._by_offset()
+        following = bisect_right(starts, offset)
+        return starts[following] if following < len(starts) else self.end
+
+    def oid_at(self, offset: int) -> ObjectId | None:
+        """The object whose entry begins at ``offset``; None when none does."""
+        starts, rows = self._by_offset()
+        position = bisect_left(starts, offset)
+        if position == len(starts) or starts[position] != offset:
+            return None
+        return self.index.oid_at(rows[position])
+
+    def _by_offset(self) -> tuple["array[int]", "array[int]"]:
+        """The entries' offsets, ascending, and their rows in the index; made once, 12 bytes an object."""
+        if self._order is None:
+            offsets = self.index.offsets()
+            rows = sorted(range(len(offsets)), key=offsets.__getitem__)
+            self._order = array("Q", (offsets[row] for row in rows)), array("I", rows)
+        return self._order
 
 
 class _Link(NamedTuple):
@@ -138,6 +163,14 @@ class PackSet:
             return delta_result_size(inflate_beginning(pack.view, header.body_pos, pack.end, DELTA_SIZES_BYTES_MAX))
         except RejectedPack as error:
             raise CorruptStore(f"a stored delta is damaged: {error}") from error
+
+    def entry_bytes(self, oid: ObjectId) -> int:
+        """How long the object's entry is in its pack; raises NotFound."""
+        place = self.find(oid)
+        if place is None:
+            raise NotFound(f"no object {oid.hex()}")
+        pack, offset = place
+        return pack.entry_end(offset) - offset
 
     def depth(self, oid: ObjectId) -> int:
         """How many deltas lie between the object and a whole one, from headers alone; raises NotFound, CorruptStore."""

@@ -48,7 +48,7 @@ async def asked(repo: SmallRepo, request: FetchRequest, view: RepoView | None = 
 async def stored_packs(repo: SmallRepo, request: FetchRequest, view: RepoView | None = None) -> tuple[str, int] | None:
     """The plan's name and how many stored packs it sends; None for a pack made to measure."""
     view = view or await repo.view()
-    plan = choose_plan(view, await asked(repo, request, view))
+    plan = await choose_plan(repo.engine, view, await asked(repo, request, view))
     return (plan.name, len(plan.packs)) if isinstance(plan, Concatenated) else None
 
 

@@ -44,7 +44,7 @@ def test_absent_objects_are_not_found() -> None:
     assert ABSENT not in packs
     assert packs.find(ABSENT) is None
     assert packs.read_base(ABSENT) is None
-    for ask in (packs.read, packs.kind, packs.size, packs.depth):
+    for ask in (packs.read, packs.kind, packs.size, packs.depth, packs.entry_bytes):
         with pytest.raises(NotFound, match=ABSENT.hex()):
             ask(ABSENT)
 
@@ -153,3 +153,16 @@ def test_the_cache_is_bounded() -> None:
     for data in blobs * 2:
         assert packs.read(blob_oid(data))[1] == data
     assert len(packs._cache._entries) == 6
+
+
+def test_entries_are_found_by_where_they_lie() -> None:
+    """An entry's end is where the next one begins, and its object is known by its offset."""
+    writer = PackWriter()
+    a = writer.blob(b"a")
+    b = writer.blob(b"b")
+    pack = open_pack(writer, b=b, a=a)
+    assert (pack.entry_end(a), pack.entry_end(b)) == (b, pack.end)
+    assert PackSet([pack]).entry_bytes(blob_oid(b"a")) == b - a
+    assert (pack.oid_at(a), pack.oid_at(b)) == (blob_oid(b"a"), blob_oid(b"b"))
+    assert pack.oid_at(a + 1) is None
+    assert pack.oid_at(pack.end) is None
