@@ -31,7 +31,7 @@ format: $(TEST_READY) ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(TEST_READY) ## measure; results go to bench/RESULTS.md by hand
+bench: $(TEST_READY) ## measure beside peers into bench/RESULTS.md (QUICK=1: 3 minutes, prints only)
 	$(BIN)/python -m bench.main $(if $(QUICK),--quick)
 
 clean: ## remove the virtual environment and caches, never data
