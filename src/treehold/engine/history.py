@@ -1,7 +1,7 @@
 """Walks through commits in this process, each within a budget."""
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from treehold.errors import NotFound
@@ -44,17 +44,6 @@ def peel_to_commit(objects: ObjectReader, oid: ObjectId) -> ObjectId | None:
 def parents(objects: ObjectReader, commit: ObjectId) -> tuple[ObjectId, ...]:
     """A visible commit's parents."""
     return commit_links(objects.read(commit)[1])[1]
-
-
-def reaches_any(
-    objects: ObjectReader, start: ObjectId, goals: Collection[ObjectId], *, not_before: int, budget: int
-) -> bool:
-    """Whether a walk from a commit meets one of the goals, newest commits first.
-
-    Looks at no more than ``budget`` commits and none older than ``not_before`` (Unix seconds): False may also mean
-    that it gave up.
-    """
-    return any(oid in goals for oid in newest_first(objects, [start], not_before=not_before, budget=budget))
 
 
 def newest_first(

@@ -17,6 +17,7 @@ from typing import Final
 from treehold.engine.context import Engine
 from treehold.engine.native import GitPlace
 from treehold.engine.pack_cache import map_file
+from treehold.engine.reachable import list_objects
 from treehold.engine.spool import PackSpool
 from treehold.engine.view import RepoView
 from treehold.errors import LimitExceeded, MissingObject, NativeGitError, NotFound, RejectedPack
@@ -235,11 +236,5 @@ async def _check_links_visible(ingest: NativeIngest, pushed: set[ObjectId]) -> N
 
 async def _new_objects(engine: Engine, place: GitPlace, view: RepoView, starts: Iterable[ObjectId]) -> set[ObjectId]:
     """What these objects reach and the repo's refs do not; perhaps some that they do."""
-    lines = [*(oid.hex() for oid in starts), *(f"^{oid.hex()}" for oid in view.tips())]
-    arguments = ["rev-list", "--objects", "--no-object-names", "--stdin"]
-    listed = await engine.node.native.output(place, arguments, stdin="\n".join([*lines, ""]).encode("ascii"))
-    return await asyncio.to_thread(_parse_ids, listed)
-
-
-def _parse_ids(listed: bytes) -> set[ObjectId]:
-    return {ObjectId(bytes.fromhex(line)) for line in listed.decode("ascii").split()}
+    revisions = [*(oid.hex() for oid in starts), *(f"^{oid.hex()}" for oid in view.tips())]
+    return await asyncio.to_thread(set, await list_objects(engine.node.native, place, revisions))

@@ -8,14 +8,14 @@ import asyncio
 import hashlib
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from treehold.catalog.base import PackRow
 from treehold.engine.git_dir import GitDirs
 from treehold.engine.locks import KeyedLocks
 from treehold.engine.materialise import Materialiser
-from treehold.engine.native import NativeGit
+from treehold.engine.native import GitPlace, NativeGit
 from treehold.ids import OID_BYTES, ObjectId
 
 _ENTRY_OVERHEAD_BYTES: Final = 400
@@ -66,11 +66,9 @@ class ReachableSets:
             return self._sets[key]
 
     async def _compute(self, packs: Sequence[PackRow], tips: Sequence[ObjectId]) -> OidSet:
-        arguments = ["rev-list", "--objects", "--no-object-names", "--stdin"]
-        wanted = b"".join(b"%s\n" % tip.hex().encode("ascii") for tip in tips)
         async with self._repos.objects(packs) as objects, self._git_dirs.bare(objects) as place:
-            lines = await self._native.output(place, arguments, stdin=wanted)
-        return await asyncio.to_thread(_parse_ids, lines)
+            ids = await list_objects(self._native, place, [tip.hex() for tip in tips])
+        return await asyncio.to_thread(OidSet, ids)
 
     def _keep(self, key: bytes, oids: OidSet) -> None:
         self._sets[key] = oids
@@ -90,6 +88,12 @@ def _key(packs: Sequence[PackRow], tips: Sequence[ObjectId]) -> bytes:
     return hashlib.sha256(b"%d,%b:%b" % (len(packs), rows, b"".join(tips))).digest()
 
 
-def _parse_ids(lines: bytes) -> OidSet:
-    ids = bytes.fromhex(lines.decode("ascii"))
-    return OidSet(ids[start : start + OID_BYTES] for start in range(0, len(ids), OID_BYTES))
+async def list_objects(native: NativeGit, place: GitPlace, revisions: Iterable[str]) -> Iterator[ObjectId]:
+    """What C Git lists as reached by these revisions, in the words of ``git rev-list``; for a set made in a thread.
+
+    Raises NativeGitError, Unavailable.
+    """
+    arguments = ["rev-list", "--objects", "--no-object-names", "--stdin"]
+    listed = await native.output(place, arguments, stdin="\n".join([*revisions, ""]).encode("ascii"))
+    ids = await asyncio.to_thread(bytes.fromhex, listed.decode("ascii"))
+    return (ObjectId(ids[start : start + OID_BYTES]) for start in range(0, len(ids), OID_BYTES))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from treehold.engine.history import peel_to_commit
 from treehold.engine.view import RepoView
 from treehold.ids import ObjectId, ObjectKind
 from treehold.objects.commit import commit_links, committer_time
@@ -84,7 +85,7 @@ class _Walk:
 
     def run(self, wants: Iterable[ObjectId], haves: Iterable[ObjectId]) -> Selection:
         wanted_commits = [commit for want in wants for commit in self._choose_want(want)]
-        had_commits = [oid for have in haves if (oid := self._had_commit(have)) is not None]
+        had_commits = [oid for have in haves if (oid := peel_to_commit(self._view, have)) is not None]
         lacking, known = self._paint(wanted_commits, had_commits)
         self._selection.had.update(known)
         for oid in lacking:
@@ -96,24 +97,15 @@ class _Walk:
 
     def _choose_want(self, oid: ObjectId) -> Iterator[ObjectId]:
         """Choose what is wanted beside commits: tags on the way to them, or single trees and blobs."""
-        kind, data = self._view.read(oid)
-        while kind is ObjectKind.TAG:
+        while (kind := self._view.kind(oid)) is ObjectKind.TAG:
             self._choose(oid)
-            _, oid = tag_link(data)
-            kind, data = self._view.read(oid)
+            _, oid = tag_link(self._view.read(oid)[1])
         if kind is ObjectKind.COMMIT:
             yield oid
         elif kind is ObjectKind.TREE:
             self._choose_tree(oid, [])
         else:
             self._choose(oid)
-
-    def _had_commit(self, oid: ObjectId) -> ObjectId | None:
-        kind, data = self._view.read(oid)
-        while kind is ObjectKind.TAG:
-            _, oid = tag_link(data)
-            kind, data = self._view.read(oid)
-        return oid if kind is ObjectKind.COMMIT else None
 
     def _commit(self, oid: ObjectId) -> tuple[ObjectId, tuple[ObjectId, ...], int]:
         """A commit's tree, its parents this side of the boundary, and its time."""

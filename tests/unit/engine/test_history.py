@@ -93,11 +93,15 @@ def test_a_goal_is_met_within_the_budget() -> None:
     commits = line(10)
     held = Held([*commits, commit_at(5)])
     tip, goal = oid_of(commits[-1]), {oid_of(commits[0])}
-    assert history.reaches_any(held, tip, goal, not_before=0, budget=10)
-    assert history.reaches_any(held, tip, {tip}, not_before=0, budget=1)
-    assert not history.reaches_any(held, tip, goal, not_before=0, budget=9)
-    assert not history.reaches_any(held, tip, goal, not_before=0, budget=0)
-    assert not history.reaches_any(held, tip, {oid_of(commit_at(5))}, not_before=0, budget=100)
+
+    def is_met(goals: set[ObjectId], budget: int) -> bool:
+        return not goals.isdisjoint(history.newest_first(held, [tip], not_before=0, budget=budget))
+
+    assert is_met(goal, budget=10)
+    assert is_met({tip}, budget=1)
+    assert not is_met(goal, budget=9)
+    assert not is_met(goal, budget=0)
+    assert not is_met({oid_of(commit_at(5))}, budget=100)
 
 
 def test_a_walk_goes_no_further_back_than_asked() -> None:
