@@ -7,7 +7,7 @@ RUN_READY := $(VENV)/.ready-to-run
 TEST_READY := $(VENV)/.ready-to-test
 TESTERS ?= 2
 
-.PHONY: run test check format bench clean help
+.PHONY: run test check format bench bench-scale clean help
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -33,6 +33,9 @@ format: $(TEST_READY) ## format the code
 
 bench: $(TEST_READY) ## measure beside peers into bench/RESULTS.md (QUICK=1: 3 minutes, prints only)
 	$(BIN)/python -m bench.main $(if $(QUICK),--quick)
+
+bench-scale: $(TEST_READY) ## measure 10 million repos and 10,000 forks into bench/SCALE.md (QUICK=1: prints only)
+	$(BIN)/python -m bench.scale $(if $(QUICK),--quick)
 
 clean: ## remove the virtual environment and caches, never data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*

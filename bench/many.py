@@ -1,21 +1,37 @@
-"""A Treehold whose catalog was filled with very many repos before it started."""
+"""Catalogs with very many repos, and a Treehold that starts with one."""
 
 import asyncio
 import hashlib
-import os
 import time
 from pathlib import Path
 from typing import Final
 
 from bench.servers import Treehold
-from treehold.catalog import sqlite_repos
-from treehold.catalog.base import NewRepo, NewToken
 from treehold.catalog.sqlite import SqliteCatalog
 from treehold.catalog.sqlite_connection import DEFAULT_LIMITS, connect
-from treehold.ids import AccountId, Milliseconds, RepoId, TokenId, new_id
+from treehold.catalog.sqlite_names import index_names
 
-_A_TRANSACTION: Final = 20_000
-_DAY: Final = 86_400_000
+_A_TRANSACTION: Final = 1_000_000
+_CACHE_KIB: Final = 2 << 20
+_TABLES: Final = (
+    "INSERT INTO accounts(id, created_at) VALUES ('local', :start)",
+    """
+    INSERT INTO namespaces(key, account, name, repo_count, created_at, updated_at)
+    VALUES (1, 'local', 'bench', :repos, :start, :start)
+    """,
+)
+_NUMBERS: Final = "WITH RECURSIVE numbers(n) AS (VALUES (:first) UNION ALL SELECT n + 1 FROM numbers WHERE n < :last)"
+_REPOS: Final = """
+    INSERT INTO repos(key, id, namespace, name, default_branch, read_only, generation, exact, size_bytes, object_count,
+        created_at, updated_at, last_push_at, overlay)
+    SELECT n, lower(hex(randomblob(8))), 1, printf('repo-%08d', n - 1), 'main', 0, 0, 1, 0, 0,
+        :start + n, :start + n, -1, 0
+    FROM numbers
+"""
+_TOKENS: Final = """
+    INSERT INTO tokens(key, id, digest, repo, may_write, created_at, expires_at)
+    SELECT n, lower(hex(randomblob(8))), digest_of(n - 1), n, 1, :start + n, :start + n + 86400000 FROM numbers
+"""
 
 
 class TreeholdWithMany(Treehold):
@@ -28,34 +44,39 @@ class TreeholdWithMany(Treehold):
     def start(self) -> None:
         """Fill the catalog, then start."""
         self.data_dir.mkdir(parents=True, mode=0o700)
-        _fill(self.data_dir / "catalog.sqlite3", self._repos)
+        fill(self.data_dir / "catalog.sqlite3", self._repos)
         super().start()
 
 
-def _fill(path: Path, repos: int) -> None:
-    """The catalog's own statements in long transactions: one repo in each would take minutes for a million."""
+def name_of(number: int) -> str:
+    """The name of a repo in such a catalog; they are numbered from 0."""
+    return f"repo-{number:08}"
+
+
+def digest_of(number: int) -> bytes:
+    """The digest of its token."""
+    return hashlib.sha256(number.to_bytes(8)).digest()
+
+
+def fill(path: Path, repos: int) -> None:
+    """A catalog with so many repos in the namespace ``bench``, each with its token.
+
+    The rows and the indexes are those which creations one by one would make, in statements of a million rows each.
+    """
     asyncio.run(SqliteCatalog.open(path).close())  # makes the tables
     connection = connect(path, DEFAULT_LIMITS)
-    start = time.time_ns() // 1_000_000 - repos
-    for first in range(0, repos, _A_TRANSACTION):
+    connection.create_function("digest_of", 1, digest_of, deterministic=True)
+    for pragma in ("synchronous = OFF", "foreign_keys = OFF", f"cache_size = -{_CACHE_KIB}"):
+        connection.execute(f"PRAGMA {pragma}")
+    values = {"start": time.time_ns() // 1_000_000 - repos, "repos": repos}
+    for sql in _TABLES:
+        connection.execute(sql, values)
+    for first in range(1, repos + 1, _A_TRANSACTION):
+        last = min(first + _A_TRANSACTION - 1, repos)
         connection.execute("BEGIN IMMEDIATE")
-        for number in range(first, min(first + _A_TRANSACTION, repos)):
-            sqlite_repos.create_repo(connection, *_row(number, Milliseconds(start + number)))
+        for sql in (_REPOS, _TOKENS):
+            connection.execute(f"{_NUMBERS} {sql}", {**values, "first": first, "last": last})
+        index_names(connection, last)
         connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.close()
-
-
-def _row(number: int, now: Milliseconds) -> tuple[NewRepo, NewToken]:
-    repo = NewRepo(
-        id=RepoId(new_id(os.urandom)),
-        account=AccountId("local"),
-        namespace="bench",
-        name=f"repo-{number:08}",
-        description=None,
-        default_branch="main",
-        read_only=False,
-        source=None,
-        now=now,
-    )
-    digest = hashlib.sha256(number.to_bytes(8)).digest()
-    return repo, NewToken(TokenId(new_id(os.urandom)), digest, "write", now, Milliseconds(now + _DAY))

@@ -64,6 +64,7 @@ class LiveServer:
             "TREEHOLD_DATA_DIR": str(self.data_dir),
             "TREEHOLD_PORT": str(self.port),
             "TREEHOLD_WORKERS": str(self.workers),
+            "TREEHOLD_MAINTENANCE_SECONDS": "0",  # what a test looks at should not change under it
             **({} if self.api_token is None else {"TREEHOLD_API_TOKEN": self.api_token}),
             **self.settings,
         }

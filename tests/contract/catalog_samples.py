@@ -107,13 +107,13 @@ async def push(
     generation: int,
     *changes: RefChange,
     pack: NewPack | None = None,
-    exact: bool = True,
+    preserves: bool = True,
     now: int = 1,
     token: str | None = None,
 ) -> int:
     """Commit a push that looked at that generation."""
     who = None if token is None else TokenId(token)
-    return await catalog.commit_push(PushCommit(repo.id, generation, changes, pack, exact, who, at(now)))
+    return await catalog.commit_push(PushCommit(repo.id, generation, changes, pack, preserves, who, at(now)))
 
 
 async def replace_packs(

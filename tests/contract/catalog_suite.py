@@ -174,7 +174,7 @@ class ForkSuite:
         parent = await make_repo(catalog, "parent")
         tag = RefName(b"refs/tags/v1")
         await push(catalog, parent, 0, set_ref(MAIN, "a"), set_ref(tag, "t", peeled="a"), pack=new_pack("1"))
-        await push(catalog, parent, 1, set_ref(MAIN, "b", old="a"), pack=stored_pack("packs/2"), exact=False)
+        await push(catalog, parent, 1, set_ref(MAIN, "b", old="a"), pack=stored_pack("packs/2"), preserves=False)
         asked = new_repo("child", description="D", default_branch="dev", read_only=True, source="artifacts:p", now=7)
         child = await catalog.fork_repo(parent.id, asked, new_token("child"))
         of_parent, of_child = await catalog.repo_state(parent.id), await catalog.repo_state(child.id)
@@ -183,7 +183,7 @@ class ForkSuite:
         assert [pack.generation for pack in of_child.packs] == [1, 2]
         unlike = {"id", "name", "description", "default_branch", "read_only", "source"}
         expected = {name: getattr(asked, name) for name in unlike} | {"created_at": at(7), "updated_at": at(7)}
-        assert child == replace(of_parent.repo, **expected, last_push_at=None)
+        assert child == replace(of_parent.repo, **expected, anchor=2, origin=2, last_push_at=None)
         assert of_child.repo == child
         assert await catalog.ref_log(child.id, newest=10) == []
         assert (await catalog.find_token(digest_of("child")))[1] == child
@@ -194,7 +194,7 @@ class ForkSuite:
         await push(catalog, parent, 0, set_ref(MAIN, "a"), pack=new_pack("1"))
         child = await catalog.fork_repo(parent.id, new_repo("child"), new_token())
         await push(catalog, parent, 1, set_ref(MAIN, "p", old="a"), pack=new_pack("p"))
-        assert await push(catalog, child, 1, drop_ref(MAIN, "a"), set_ref(b"refs/heads/c", "c"), exact=False) == 2
+        assert await push(catalog, child, 1, drop_ref(MAIN, "a"), set_ref(b"refs/heads/c", "c"), preserves=False) == 2
         of_parent, of_child = await catalog.repo_state(parent.id), await catalog.repo_state(child.id)
         assert of_parent.refs == {MAIN: Ref(oid_of("p"))}
         assert of_child.refs == {RefName(b"refs/heads/c"): Ref(oid_of("c"))}
@@ -235,6 +235,7 @@ class ForkSuite:
         assert of_child.refs == {MAIN: Ref(oid_of("a")), tag: Ref(oid_of("t"), oid_of("a"))}
         assert of_child.packs == of_parent.packs
         assert (of_child.repo.exact, of_child.repo.generation) == (False, 1)
+        assert (of_child.repo.anchor, of_child.repo.origin) == (1, 1)
         assert (of_child.repo.size_bytes, of_child.repo.object_count) == (5, 3)
         assert len(of_parent.refs) == 3
 
@@ -242,7 +243,7 @@ class ForkSuite:
     async def test_a_partial_fork_of_all_refs_is_as_exact_as_its_parent(self, catalog: Catalog, exact: bool) -> None:
         """When ``only`` names every ref, the fork is exact if the parent is."""
         parent = await make_repo(catalog, "parent")
-        await push(catalog, parent, 0, set_ref(MAIN, "a"), pack=new_pack(), exact=exact)
+        await push(catalog, parent, 0, set_ref(MAIN, "a"), pack=new_pack(), preserves=exact)
         child = await catalog.fork_repo(parent.id, new_repo("child"), new_token(), only=frozenset({MAIN}))
         assert child.exact is exact
 

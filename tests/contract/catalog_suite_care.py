@@ -27,10 +27,10 @@ from treehold.ids import RepoId, TokenId
 JOB = JobRow("j1", "roll-up", RepoId("r1"), at(1), None, "running", "")
 
 
-async def _with_packs(catalog: Catalog, name: str, count: int, *, exact: bool = True) -> RepoRow:
+async def _with_packs(catalog: Catalog, name: str, count: int, *, preserves: bool = True) -> RepoRow:
     repo = await make_repo(catalog, name)
     for generation in range(count):
-        await push(catalog, repo, generation, pack=new_pack(f"{name}-{generation}"), exact=exact)
+        await push(catalog, repo, generation, pack=new_pack(f"{name}-{generation}"), preserves=preserves)
     return await catalog.repo_row(repo.id)
 
 
@@ -47,7 +47,7 @@ class NeedSuite:
         await _with_packs(catalog, "idle", PACKS_IN_NEED_MIN - 1)
         many = await _with_packs(catalog, "many", 10)
         await make_repo(catalog, "empty")
-        loose = await _with_packs(catalog, "loose", 2, exact=False)
+        loose = await _with_packs(catalog, "loose", 2, preserves=False)
         found = await catalog.repos_in_need(packs_min=10, limit=9)
         assert [replace(need, place=0) for need in found] == [
             RepoNeed(many.id, 10, True, False, many.size_bytes, None, 0),
@@ -66,7 +66,7 @@ class NeedSuite:
     async def test_a_walk_goes_on_where_it_was(self, catalog: Catalog) -> None:
         """Pages follow each other by place, whatever changes in between, and end with an empty one."""
         for number in range(5):
-            await _with_packs(catalog, f"repo-{number}", 1, exact=False)
+            await _with_packs(catalog, f"repo-{number}", 1, preserves=False)
         first = await catalog.repos_in_need(packs_min=9, limit=2)
         await catalog.delete_repo(ACCOUNT, NAMESPACE, "repo-1", at(1))
         await catalog.delete_repo(ACCOUNT, NAMESPACE, "repo-2", at(1))
@@ -78,7 +78,7 @@ class NeedSuite:
 
     async def test_the_need_ends_with_the_repair(self, catalog: Catalog) -> None:
         """A replacement that leaves few packs and sets exact ends it, and is remembered with its time."""
-        repo = await _with_packs(catalog, "many", 9, exact=False)
+        repo = await _with_packs(catalog, "many", 9, preserves=False)
         packs = (await catalog.repo_state(repo.id)).packs
         await replace_packs(catalog, repo, packs[:2], new_pack("some"), now=77)
         (need,) = await catalog.repos_in_need(packs_min=8, limit=9)
@@ -88,19 +88,31 @@ class NeedSuite:
         assert await _names(catalog) == []
 
     async def test_forks_have_needs_of_their_own(self, catalog: Catalog) -> None:
-        """A fork says so and counts the packs that it shares; a partial one is inexact, deleted ones need nothing."""
+        """A fork counts the packs of its own, needs nothing for being inexact, and says that it is one."""
         parent = await _with_packs(catalog, "parent", 8)
         await push(catalog, parent, 8, set_ref(MAIN, "a"), set_ref(b"refs/heads/b", "b"))
-        await catalog.fork_repo(parent.id, new_repo("fork"), new_token())
-        small = await _with_packs(catalog, "small", 1)
-        await push(catalog, small, 1, set_ref(MAIN, "a"), set_ref(b"refs/heads/b", "b"))
-        await catalog.fork_repo(small.id, new_repo("part"), new_token(), only=frozenset({MAIN}))
-        assert await _names(catalog) == ["parent", "fork", "part"]
+        fork = await catalog.fork_repo(parent.id, new_repo("fork"), new_token(), only=frozenset({MAIN}))
+        for generation in range(9, 16):
+            await push(catalog, fork, generation, pack=new_pack(f"fork-{generation}"))
+        assert await _names(catalog) == ["parent"]
+        await push(catalog, fork, 16, pack=new_pack("fork-16"))
+        assert await _names(catalog) == ["parent", "fork"]
         needs = await catalog.repos_in_need(packs_min=8, limit=9)
-        assert [need.is_fork for need in needs] == [False, True, True]
-        for name in ("parent", "part"):
-            await catalog.delete_repo(ACCOUNT, NAMESPACE, name, at(1))
+        assert [(need.packs, need.exact, need.is_fork) for need in needs] == [(8, True, False), (8, False, True)]
+        await catalog.delete_repo(ACCOUNT, NAMESPACE, "parent", at(1))
         assert await _names(catalog) == ["fork"]
+
+    async def test_a_repacked_fork_stands_alone(self, catalog: Catalog) -> None:
+        """A repack replaces what a fork shares too: the one pack is its own then, and it begins at nothing."""
+        parent = await _with_packs(catalog, "parent", 2)
+        fork = await catalog.fork_repo(parent.id, new_repo("fork"), new_token())
+        await push(catalog, fork, 2, pack=new_pack("mine"))
+        packs = (await catalog.repo_state(fork.id)).packs
+        await replace_packs(catalog, fork, packs, new_pack("all"), expected=3, is_repack=True)
+        assert (await catalog.repo_row(fork.id)).origin == 0
+        for generation in range(4, 11):
+            await push(catalog, fork, generation, pack=new_pack(f"fork-{generation}"))
+        assert [need.packs for need in await catalog.repos_in_need(packs_min=8, limit=9)] == [8]
 
 
 class LeaseSuite:

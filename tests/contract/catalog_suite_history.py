@@ -38,13 +38,23 @@ class HistorySuite:
         repo = await make_repo(catalog)
         tag = RefName(b"refs/tags/v1")
         changes = set_ref(MAIN, "a"), set_ref(tag, "t", peeled="a")
-        assert await push(catalog, repo, 0, *changes, pack=new_pack("1", objects=4), exact=False, now=20) == 1
+        assert await push(catalog, repo, 0, *changes, pack=new_pack("1", objects=4), preserves=False, now=20) == 1
         state = await catalog.repo_state(repo.id)
         assert state.refs == {MAIN: Ref(oid_of("a")), tag: Ref(oid_of("t"), oid_of("a"))}
         assert [replace(pack, id=PackId(0)) for pack in state.packs] == [PackRow(PackId(0), 1, 4, 5, None, 1)]
-        moved = replace(repo, generation=1, exact=False, size_bytes=5, object_count=4)
+        moved = replace(repo, generation=1, exact=False, anchor=1, size_bytes=5, object_count=4)
         assert state.repo == replace(moved, updated_at=at(20), last_push_at=at(20))
         assert await catalog.repo_row(repo.id) == state.repo
+
+    async def test_pushes_that_preserve_keep_the_anchor(self, catalog: Catalog) -> None:
+        """The anchor is the generation of the last push that did not; a repo once not exact stays so."""
+        repo = await make_repo(catalog)
+        anchors = []
+        for generation, preserves in enumerate((True, False, True, True, False, True)):
+            await push(catalog, repo, generation, pack=new_pack(str(generation)), preserves=preserves)
+            row = await catalog.repo_row(repo.id)
+            anchors.append((row.exact, row.anchor))
+        assert anchors == [(True, 0), (False, 2), (False, 2), (False, 2), (False, 5), (False, 5)]
 
     async def test_packs_are_listed_oldest_first_with_their_generation(self, catalog: Catalog) -> None:
         """Inline and stored packs come in the order of their pushes; a push without a pack adds none."""

@@ -309,6 +309,20 @@ class SweepSuite:
         await catalog.forget_packs([])
         assert (await catalog.inline_pack(pack.id))[0] == b"PACK01"
 
+    async def test_the_store_s_keys_are_told_from_those_that_nobody_names(self, catalog: Catalog) -> None:
+        """A key is named while there is a row with it: of a live repo's pack, or of one that is doomed."""
+        live, gone = await make_repo(catalog, "live"), await make_repo(catalog, "gone")
+        await push(catalog, live, 0, pack=stored_pack("live/0"))
+        await push(catalog, live, 1, pack=new_pack("inline"))
+        await push(catalog, gone, 0, pack=stored_pack("gone/0"))
+        await catalog.delete_repo(ACCOUNT, NAMESPACE, "gone", at(1))
+        await catalog.doom_unreferenced(at(2))
+        keys = ["orphan", "live/0", "gone/0", *map(str, range(1200)), "live/0.index"]
+        assert await catalog.named_keys(keys) == {"live/0", "gone/0"}
+        assert await catalog.named_keys([]) == frozenset()
+        await catalog.forget_packs([pack.id for pack in await _doomed(catalog)])
+        assert await catalog.named_keys(keys) == {"live/0"}
+
     async def test_many_packs_are_doomed_and_forgotten(self, catalog: Catalog) -> None:
         """Thousands go and those between them stay."""
         kept, gone = await make_repo(catalog, "kept"), await make_repo(catalog, "gone")

@@ -1,10 +1,12 @@
 """What every store must do; a backend's test module gives the ``store`` fixture."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from treehold.errors import AlreadyExists, CorruptStore
+from treehold.server.backends import clock
 from treehold.store.base import Store
 
 KEY = "packs/ab/one.pack"
@@ -56,12 +58,24 @@ class StoreSuite:
         with pytest.raises(CorruptStore):
             await store.read(KEY, 0, 1)
 
-    async def test_keys_lists_what_is_there(self, store: Store) -> None:
+    async def test_what_is_there_is_listed(self, store: Store) -> None:
         """Every key is listed, and nothing else."""
-        assert [key async for key in store.keys()] == []
-        await store.put(KEY, b"1")
-        await store.put("packs/cd/two.pack", b"2")
-        assert sorted([key async for key in store.keys()]) == [KEY, "packs/cd/two.pack"]
+        assert [blob async for blob in store.blobs()] == []
+        for key in (KEY, KEY + ".index", "packs/cd/two.pack", "top"):
+            await store.put(key, b"1")
+        await store.delete("packs/cd/two.pack")
+        assert sorted([blob.key async for blob in store.blobs()]) == [KEY, KEY + ".index", "top"]
+
+    async def test_a_blob_is_as_old_as_its_key(self, store: Store, tmp_path: Path) -> None:
+        """It is listed with the time at which it was put, however old the file that it was put from."""
+        source = tmp_path / "source"
+        source.write_bytes(b"1")
+        os.utime(source, (1, 1))
+        before = clock()
+        await store.put(KEY, source)
+        (blob,) = [blob async for blob in store.blobs()]
+        # a file's times advance by the tick of the kernel's clock
+        assert before - 20 <= blob.stored_at <= clock()
 
     async def test_a_local_file_has_the_bytes(self, store: Store) -> None:
         """Where a store answers a file, the file is the blob."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.store_suite import StoreSuite
+from treehold.server.backends import clock
 from treehold.store.base import Store
 from treehold.store.local import LocalStore
 from treehold.store.memory import MemoryStore
@@ -16,7 +17,7 @@ class TestMemoryStore(StoreSuite):
 
     @pytest.fixture
     def store(self) -> Store:
-        return MemoryStore()
+        return MemoryStore(clock=clock)
 
 
 class TestLocalStore(StoreSuite):

@@ -144,7 +144,7 @@ def push_until_killed(server: LiveServer, repo: Repo, folder: Path) -> dict[str,
     return acknowledged
 
 
-@pytest.mark.parametrize("failpoint", ["push.pack-stored", "push.bytes-durable", "push.committed"])
+@pytest.mark.parametrize("failpoint", ["keep.pack-stored", "push.bytes-durable", "push.committed"])
 @pytest.mark.parametrize("size", [100, 1_500_000])
 def test_a_crash_at_each_step_of_a_push(tmp_path: Path, failpoint: str, size: int) -> None:
     """Whichever step a push dies at, the repo is as before or has all of it, and the push can be made again."""
@@ -155,7 +155,7 @@ def test_a_crash_at_each_step_of_a_push(tmp_path: Path, failpoint: str, size: in
         work("push", "-q", repo.remote, "main")
     content = "".join(f"{row * 2654435761 % 2**32:08x}" for row in range(size // 8))
     second = work.commit({"b": content})
-    if failpoint == "push.pack-stored" and size < 1000:
+    if failpoint == "keep.pack-stored" and size < 1000:
         pytest.skip("a small push is not put into the store")
     with LiveServer(tmp_path / "data", settings={"TREEHOLD_FAILPOINT": failpoint}, port=server.port) as dying:
         work.fails("push", "-q", repo.remote, "main")

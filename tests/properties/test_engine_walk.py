@@ -66,7 +66,7 @@ class History:
     def view(self) -> RepoView:
         zero = Milliseconds(0)
         row = RepoRow(
-            RepoId("r"), AccountId("a"), "ns", "repo", None, "main", False, None, 1, True, 0, 0, zero, zero, None
+            RepoId("r"), AccountId("a"), "ns", "repo", None, "main", False, None, 1, True, 0, 0, 0, 0, zero, zero, None
         )
         packs = PackSet([OpenPack(*build_pack(self.objects.values(), level=0))])
         return RepoView(state=RepoState(repo=row, refs={}, packs=()), stored=packs, visible=packs)

@@ -22,7 +22,7 @@ from treehold.store.memory import MemoryStore
 async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
     """A real engine with nothing in it."""
     catalog = SqliteCatalog.open(tmp_path / "catalog.db")
-    store, limits = MemoryStore(), Limits()
+    store, limits = MemoryStore(clock=SetClock()), Limits()
     git = Path(shutil.which("git") or "git")
     node = Node.build(tmp_path / "node", catalog=catalog, store=store, entropy=os.urandom, git=git, limits=limits)
     yield Engine(

@@ -1,17 +1,20 @@
 """Which way a fetch is answered: stored packs where they are the answer, and a pack made to measure everywhere else."""
 
+import os
 from dataclasses import replace
 from uuid import uuid4
 
+import httpx
 import pytest
 
-from tests.live_server import LiveServer, Repo
+from tests.live_server import NO_TLS, LiveServer, Repo
 from tests.wire.raw_fetch import SIDE_BAND_64K_BYTES, ask
 from tests.wire.raw_git import MAIN, Object, RawGit, blob, commit, history, oid_of, pack_of, tree
 from treehold.ids import ZERO_OID, ObjectId, ObjectKind
 from treehold.objects.tag import Tag, encode_tag
 from treehold.protocol.fetch_request import AckMode, FetchRequest
 from treehold.protocol.filter_spec import FilterSpec
+from treehold.protocol.upload_pack import encode_request
 
 STORED = ("whole", "since")
 SIDE = b"refs/heads/side"
@@ -119,8 +122,53 @@ def test_stored_packs_are_not_sent_once_they_hold_too_much(raw: RawGit, how: str
     assert answer.plan not in STORED
     assert answer.oids() == {*ids(line), *ids(kept)}
     increment = ask(raw, replace(CLONE, wants=tips, haves=(oid_of(line[2]), *ids(kept[-1:]))))
-    assert increment.plan not in STORED
+    assert increment.plan == ("since" if how == "deleted" else "walked")
     assert not set(ids(lost)) & increment.oids()
+
+
+def test_forks_of_one_branch_share_what_they_rest_on(server: LiveServer, raw: RawGit) -> None:
+    """What the branch reached when they began is made for the first one that is cloned; pushes to them follow it."""
+    line, other = history(b"1", b"2"), history(b"other")
+    push(raw, MAIN, None, line)
+    push(raw, SIDE, None, other)
+    for name, plan in (("first", "walked"), ("second", "cached")):
+        fork = RawGit(server, server.fork(raw.repo.name, f"{raw.repo.name}-{name}", default_branch_only=True)[0])
+        tip, more = line[-1], list[Object]()
+        for round_ in (b"a", b"b"):
+            news = history(round_)
+            news[2] = commit(news[1], oid_of(tip), message=name.encode())
+            push(fork, MAIN, tip, news)
+            increment = ask(fork, replace(CLONE, wants=(oid_of(news[2]),), haves=(oid_of(tip),)))
+            assert (increment.plan, increment.oids()) == ("since", set(ids(news)))
+            tip, more = news[2], [*more, *news]
+        answer = ask(fork, replace(CLONE, wants=(oid_of(tip),)))
+        assert answer.plan == plan
+        assert answer.oids() == {*ids(line), *ids(more)}
+        assert not answer.error
+
+
+@pytest.mark.parametrize("side_band", [0, 1000, SIDE_BAND_64K_BYTES])
+def test_the_length_of_stored_packs_is_told_at_the_beginning(raw: RawGit, side_band: int) -> None:
+    """However large the pack is and however it is framed, the head of the answer says how many bytes come."""
+    tip = None
+    for size in (10, 300_000, 262_060, 1, 600_000):
+        line = history(os.urandom(size))
+        push(raw, MAIN, tip, [*line[:2], commit(line[1], *([oid_of(tip)] if tip else []))])
+        tip = commit(line[1], *([oid_of(tip)] if tip else []))
+    assert tip
+    request = replace(CLONE, wants=(oid_of(tip),), side_band=side_band)
+    answer = httpx.post(
+        f"{raw.repo.remote}/git-upload-pack",
+        content=encode_request(request),
+        headers={
+            "authorization": f"Bearer {raw.repo.token}",
+            "content-type": "application/x-git-upload-pack-request",
+        },
+        verify=NO_TLS,
+    )
+    assert answer.headers["x-treehold-plan"] == "whole"
+    assert answer.headers["content-length"] == str(len(answer.content))
+    assert len(answer.content) > 1_000_000
 
 
 @pytest.mark.parametrize("version", [0, 1, 2])

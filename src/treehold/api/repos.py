@@ -8,6 +8,7 @@ from starlette.responses import Response
 from treehold.api import rows
 from treehold.api.answers import answer
 from treehold.api.documented import FAILURES, IN_NAMESPACE, takes
+from treehold.api.route import Route
 from treehold.api.visit import Editor, Reader
 from treehold.catalog.base import Cursor, RepoQuery
 from treehold.engine import fork, repos
@@ -17,7 +18,7 @@ from treehold.schema.envelope import Listing, Success, page_info
 from treehold.schema.queries import ListReposQuery
 from treehold.schema.rows import CreateRepoResult, ForkRepoResult, Removed, RepoInfo
 
-router = APIRouter(prefix=IN_NAMESPACE, tags=["repos"], responses=FAILURES)
+router = APIRouter(prefix=IN_NAMESPACE, tags=["repos"], responses=FAILURES, route_class=Route)
 
 
 @router.post(

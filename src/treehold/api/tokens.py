@@ -8,6 +8,7 @@ from starlette.responses import Response
 from treehold.api import rows
 from treehold.api.answers import answer
 from treehold.api.documented import FAILURES, IN_NAMESPACE, takes
+from treehold.api.route import Route
 from treehold.api.visit import Editor, Reader
 from treehold.engine import tokens
 from treehold.ids import TokenId
@@ -16,7 +17,7 @@ from treehold.schema.envelope import Listing, Success, page_info
 from treehold.schema.queries import ListTokensQuery
 from treehold.schema.rows import CreateTokenResult, Removed, TokenInfo
 
-router = APIRouter(prefix=IN_NAMESPACE, tags=["tokens"], responses=FAILURES)
+router = APIRouter(prefix=IN_NAMESPACE, tags=["tokens"], responses=FAILURES, route_class=Route)
 
 
 @router.get("/repos/{name}/tokens", response_model=Listing[TokenInfo])

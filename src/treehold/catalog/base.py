@@ -26,7 +26,12 @@ Cursor = NewType("Cursor", str)
 
 @dataclass(frozen=True, slots=True)
 class RepoRow:
-    """One repo as its row tells it."""
+    """One repo as its row tells it.
+
+    ``exact`` says that the packs hold exactly the closure of the refs. Where they do not, they still do so from the
+    generation ``anchor`` on: every later push added just what its refs newly reach, and lost nothing. ``origin`` is
+    the generation at which the repo began, 0 unless it is a fork: it shares its packs up to there with others.
+    """
 
     id: RepoId
     account: AccountId
@@ -37,7 +42,9 @@ class RepoRow:
     read_only: bool
     source: str | None
     generation: int
-    exact: bool  # the packs hold exactly the closure of the refs
+    exact: bool
+    anchor: int
+    origin: int
     size_bytes: int  # of its packs
     object_count: int  # in its packs
     created_at: Milliseconds
@@ -106,13 +113,17 @@ class RefChange:
 
 @dataclass(frozen=True, slots=True)
 class PushCommit:
-    """All that one push changes, to be made true at once. ``token`` is who did it, for the ref log."""
+    """All that one push changes, to be made true at once. ``token`` is who did it, for the ref log.
+
+    ``preserves``: the pack holds just what the refs newly reach, everything else in the push may be seen already, and
+    nothing is out of reach that was not before. An exact repo stays exact then, and any other keeps its anchor.
+    """
 
     repo: RepoId
     expected_generation: int
     changes: tuple[RefChange, ...]
     pack: NewPack | None
-    exact: bool
+    preserves: bool
     token: TokenId | None
     now: Milliseconds
 
@@ -238,8 +249,8 @@ class RepoCatalog(Protocol):
         """Make a repo that starts from the parent's present refs and packs, and its first token, in one transaction.
 
         With ``only`` it starts from those refs alone (names that the parent lacks are ignored) and is not exact unless
-        they are all there are. The fork begins at the parent's generation, with an empty ref log. Raises NotFound when
-        the parent is gone, AlreadyExists.
+        they are all there are. The fork begins at the parent's generation, which is its origin and its anchor, with an
+        empty ref log. Raises NotFound when the parent is gone, AlreadyExists.
         """
         ...
 
@@ -248,7 +259,7 @@ class RepoCatalog(Protocol):
         ...
 
     async def list_repos(self, query: RepoQuery) -> RepoPage:
-        """The live repos that match, ties broken by id in the sort's direction.
+        """The live repos that match, ties broken by the order of creation in the sort's direction.
 
         Rows never pushed to sort as oldest under last_push_at. A search ignores case, and an empty one matches all.
         A cursor stays good when rows come or go meanwhile; raises InvalidInput (pointer ``/cursor``) for one that
@@ -271,8 +282,11 @@ class HistoryCatalog(Protocol):
         """The live repo of that id, by primary key; raises NotFound."""
         ...
 
-    async def repo_state(self, repo: RepoId) -> RepoState:
-        """Row, refs and packs of one generation, read in one transaction; raises NotFound."""
+    async def repo_state(self, repo: RepoId, *, seen: RepoRow | None = None) -> RepoState:
+        """Row, refs and packs of one generation, read as at one moment; raises NotFound.
+
+        With ``seen``, a row of the repo that was read a moment ago, that moment will do.
+        """
         ...
 
     async def inline_pack(self, pack: PackId) -> tuple[bytes, bytes]:
@@ -296,8 +310,11 @@ class HistoryCatalog(Protocol):
         """
         ...
 
-    async def ref_log(self, repo: RepoId, *, newest: int) -> Sequence[RefLogEntry]:
-        """The newest entries of the repo's ref log, newest first; none for an unknown repo."""
+    async def ref_log(self, repo: RepoId, *, newest: int, after: int = 0) -> Sequence[RefLogEntry]:
+        """The newest entries of the repo's ref log, newest first; none for an unknown repo.
+
+        Of the generations beyond ``after`` only.
+        """
         ...
 
 

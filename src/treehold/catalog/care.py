@@ -52,8 +52,8 @@ class PurgedCounts:
 class RepoNeed:
     """A live repo that maintenance might do something for.
 
-    ``is_fork`` says that it began as one, and so with another's packs; ``replaced_at`` is when packs of it were last
-    replaced, None if never; ``place`` is where a walk goes on.
+    ``packs`` are its own: those that joined since its origin. ``is_fork`` says that it began with another's packs;
+    ``replaced_at`` is when packs of it were last replaced, None if never; ``place`` is where a walk goes on.
     """
 
     repo: RepoId
@@ -100,6 +100,10 @@ class CareCatalog(Protocol):
         """
         ...
 
+    async def named_keys(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of the store's keys that the row of a pack names, be it doomed or not."""
+        ...
+
     async def purge(self, before: Milliseconds) -> PurgedCounts:
         """Delete what ended earlier than that: repo tokens that expired or were revoked, deleted repos with their ref
         logs, leases that ran out, and jobs that were begun.
@@ -109,7 +113,8 @@ class CareCatalog(Protocol):
         ...
 
     async def repos_in_need(self, *, packs_min: int, limit: int, after: int = 0) -> Sequence[RepoNeed]:
-        """Live repos that have that many packs at least or are not exact, in the order in which they were created.
+        """Live repos that have that many packs of their own at least, or are neither exact nor forks, in the order in
+        which they were created.
 
         ``after`` is the place of the last one of the page before. A ``packs_min`` below PACKS_IN_NEED_MIN counts as
         that.

@@ -1,6 +1,6 @@
-"""Decoded snapshots, the lately used ones: a snapshot never changes and its key never comes back.
+"""What repos were lately found to hold: decoded snapshots, and generations, which are snapshots with rows laid over.
 
-Only the event loop's thread uses a cache.
+Neither ever changes and no key ever comes back, so nothing here goes stale. Only the event loop's thread uses a cache.
 """
 
 from collections import OrderedDict
@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from treehold.catalog.base import PackRow, Ref
-from treehold.ids import RefName
+from treehold.ids import RefName, RepoId
+
+Key = int | tuple[RepoId, int]
+"""A snapshot's own, or a repo's id and one of its generations."""
 
 ENTRY_BYTES: Final = 400
 """What a ref or a pack takes in memory beside its texts: the objects of Python around them."""
@@ -33,9 +36,9 @@ class SnapshotCache:
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._kept: OrderedDict[int, tuple[Snapshot, int]] = OrderedDict()
+        self._kept: OrderedDict[Key, tuple[Snapshot, int]] = OrderedDict()
 
-    def get(self, key: int) -> Snapshot | None:
+    def get(self, key: Key) -> Snapshot | None:
         """The snapshot with that key, if it is here."""
         found = self._kept.get(key)
         if found is None:
@@ -43,8 +46,8 @@ class SnapshotCache:
         self._kept.move_to_end(key)
         return found[0]
 
-    def keep(self, key: int, snapshot: Snapshot, text_bytes: int) -> None:
-        """Keep a snapshot whose blobs have that many bytes, unless it alone is too large."""
+    def keep(self, key: Key, snapshot: Snapshot, text_bytes: int) -> None:
+        """Keep a snapshot whose texts have that many bytes, unless it alone is too large."""
         size = text_bytes + ENTRY_BYTES * (len(snapshot.refs) + len(snapshot.packs))
         if size > self._bytes_max or key in self._kept:
             return

@@ -140,13 +140,22 @@ class SqliteCatalog(Catalog):
         """The live repo of that id."""
         return self._reader.read(sqlite_history.find_row, repo)
 
-    async def repo_state(self, repo: RepoId) -> RepoState:
+    async def repo_state(self, repo: RepoId, *, seen: RepoRow | None = None) -> RepoState:
         """Row, refs and packs of one generation; large ones are decoded in a thread."""
+        row = seen or self._reader.read(sqlite_history.find_row, repo)
+        found = self._snapshots.get((repo, row.generation))
+        if found is None:
+            row, found = await self._read_state(repo)
+        return RepoState(row, dict(found.refs), found.packs)
+
+    async def _read_state(self, repo: RepoId) -> tuple[RepoRow, Snapshot]:
+        """A repo's row and what it then holds, which is kept under its generation."""
         row, history = self._reader.read_moment(sqlite_history.find_history, repo, self._snapshots)
         base = await self._decode(history.base) if isinstance(history.base, StoredSnapshot) else history.base
-        if history.rows > INLINE_ROWS_MAX:
-            return RepoState(row, *await asyncio.to_thread(history.lay_over, base))
-        return RepoState(row, *history.lay_over(base))
+        is_large = history.rows > INLINE_ROWS_MAX
+        state = Snapshot(*(await asyncio.to_thread(history.lay_over, base) if is_large else history.lay_over(base)))
+        self._snapshots.keep((repo, row.generation), state, sum(map(len, state.refs)))
+        return row, state
 
     async def _decode(self, stored: StoredSnapshot) -> Snapshot:
         """What a snapshot's blobs say, which is kept; raises CorruptStore."""
@@ -167,9 +176,11 @@ class SqliteCatalog(Catalog):
         """Put a pack in the place of others."""
         return await self._writer.run(partial(sqlite_replace.replace_packs, replacement=replacement))
 
-    async def ref_log(self, repo: RepoId, *, newest: int) -> Sequence[RefLogEntry]:
-        """The newest entries of the ref log, newest first."""
-        return self._reader.read(sqlite_history.list_ref_log, repo, newest)
+    async def ref_log(self, repo: RepoId, *, newest: int, after: int = 0) -> Sequence[RefLogEntry]:
+        """The newest entries of the ref log, newest first; many are read in a thread."""
+        if newest > INLINE_ROWS_MAX:
+            return await asyncio.to_thread(self._slow_reader.read, sqlite_history.list_ref_log, repo, newest, after)
+        return self._reader.read(sqlite_history.list_ref_log, repo, newest, after)
 
     # Repo tokens
 
@@ -228,6 +239,14 @@ class SqliteCatalog(Catalog):
             some = packs[begin : begin + PACKS_FORGOTTEN_AT_ONCE]
             await self._writer.run(partial(sqlite_sweep.forget, packs=some))
 
+    async def named_keys(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those keys that the row of a pack names; in small steps, in threads."""
+        named: set[str] = set()
+        for begin in range(0, len(keys), sqlite_care.KEYS_LOOKED_UP_AT_ONCE):
+            some = keys[begin : begin + sqlite_care.KEYS_LOOKED_UP_AT_ONCE]
+            named.update(await asyncio.to_thread(self._slow_reader.read, sqlite_care.find_named_keys, some))
+        return frozenset(named)
+
     async def purge(self, before: Milliseconds) -> PurgedCounts:
         """Delete what ended earlier than that, in small transactions."""
         total = PurgedCounts()
@@ -236,7 +255,7 @@ class SqliteCatalog(Catalog):
         return total
 
     async def repos_in_need(self, *, packs_min: int, limit: int, after: int = 0) -> Sequence[RepoNeed]:
-        """Live repos that have that many packs at least or are not exact."""
+        """Live repos that have many packs of their own, or are neither exact nor forks."""
         return await asyncio.to_thread(self._slow_reader.read, sqlite_care.find_repos_in_need, packs_min, limit, after)
 
     async def acquire_lease(self, name: str, holder: str, *, now: Milliseconds, until: Milliseconds) -> bool:

@@ -11,6 +11,8 @@ from treehold.ids import Milliseconds
 ROWS_A_PURGE: Final = 500
 """Rows of a kind that one transaction deletes: some 5 ms, for which pushes wait."""
 
+KEYS_LOOKED_UP_AT_ONCE: Final = 500
+
 _EXPIRED_TOKENS: Final = "DELETE FROM tokens WHERE key IN (SELECT key FROM tokens WHERE expires_at < ? LIMIT ?)"
 _REVOKED_TOKENS: Final = "DELETE FROM tokens WHERE key IN (SELECT key FROM tokens WHERE revoked_at < ? LIMIT ?)"
 _LEASES: Final = "DELETE FROM leases WHERE name IN (SELECT name FROM leases WHERE expires_at < ? LIMIT ?)"
@@ -18,7 +20,7 @@ _JOBS: Final = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE started_
 
 
 def find_repos_in_need(connection: Connection, packs_min: int, limit: int, after: int) -> Sequence[RepoNeed]:
-    """A stretch of the live repos that have so many packs or are not exact.
+    """A stretch of the live repos that have so many packs of their own, or are neither exact nor forks.
 
     The index names no others; its condition, with the 8 of PACKS_IN_NEED_MIN, must be repeated word for word. Whether
     a repo has enough packs is seen in the index as well, without a look at the repo.
@@ -26,13 +28,20 @@ def find_repos_in_need(connection: Connection, packs_min: int, limit: int, after
     rows = connection.execute(
         """
         SELECT id, pack_count, exact, is_fork, size_bytes, packs_replaced_at, key FROM repos INDEXED BY repos_in_need
-        WHERE key > ? AND deleted_at IS NULL AND (pack_count >= 8 OR exact = 0)
-            AND (pack_count >= ? OR exact = 0)
+        WHERE key > ? AND deleted_at IS NULL AND (pack_count >= 8 OR (exact = 0 AND is_fork = 0))
+            AND (pack_count >= ? OR (exact = 0 AND is_fork = 0))
         ORDER BY key LIMIT ?
         """,
         (after, packs_min, max(0, limit)),
     ).fetchall()
     return [RepoNeed(repo, packs, exact != 0, is_fork != 0, *others) for repo, packs, exact, is_fork, *others in rows]
+
+
+def find_named_keys(connection: Connection, keys: Sequence[str]) -> Sequence[str]:
+    """Those keys that the row of a pack names; the index holds none but those of stored packs."""
+    marks = ",".join("?" * len(keys))
+    rows = connection.execute(f"SELECT key FROM packs INDEXED BY packs_key WHERE key IN ({marks})", keys).fetchall()  # noqa: S608 - marks only
+    return [key for (key,) in rows]
 
 
 def acquire_lease(connection: Connection, name: str, holder: str, now: Milliseconds, until: Milliseconds) -> bool:

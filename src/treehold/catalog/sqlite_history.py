@@ -42,15 +42,15 @@ def find_inline_pack(connection: Connection, pack: PackId) -> tuple[bytes, bytes
     return record[0], record[1]
 
 
-def list_ref_log(connection: Connection, repo: RepoId, newest: int) -> Sequence[RefLogEntry]:
-    """The newest entries of the ref log, newest first."""
+def list_ref_log(connection: Connection, repo: RepoId, newest: int, after: int) -> Sequence[RefLogEntry]:
+    """The newest entries of the ref log beyond that generation, newest first."""
     rows = connection.execute(
         """
         SELECT generation, name, old, new, old_peeled, token, at FROM ref_log
-        WHERE repo = (SELECT key FROM repos WHERE id = ?)
+        WHERE repo = (SELECT key FROM repos WHERE id = ?) AND generation > ?
         ORDER BY generation DESC, position DESC LIMIT ?
         """,
-        (repo, max(0, newest)),
+        (repo, after, max(0, newest)),
     )
     return [RefLogEntry(*row) for row in rows.fetchall()]
 
@@ -107,12 +107,22 @@ def _write_refs(connection: Connection, push: PushCommit, repo: int) -> None:
 
 def _move_repo(connection: Connection, push: PushCommit, repo: int, generation: int, overlay: int) -> None:
     """Move the repo's own row on."""
-    added = (push.pack.size_bytes, push.pack.objects, 1) if push.pack else (0, 0, 0)
     connection.execute(
         """
-        UPDATE repos SET generation = ?, overlay = ?, exact = ?, size_bytes = size_bytes + ?,
-            object_count = object_count + ?, pack_count = pack_count + ?, updated_at = ?, last_push_at = ?
-        WHERE key = ?
+        UPDATE repos SET generation = :generation, overlay = :overlay, exact = exact AND :preserves,
+            anchor = iif(:preserves, anchor, :generation), size_bytes = size_bytes + :bytes,
+            object_count = object_count + :objects, pack_count = pack_count + :packs, updated_at = :now,
+            last_push_at = :now
+        WHERE key = :repo
         """,
-        (generation, overlay, push.exact, *added, push.now, push.now, repo),
+        {
+            "repo": repo,
+            "generation": generation,
+            "overlay": overlay,
+            "preserves": push.preserves,
+            "bytes": push.pack.size_bytes if push.pack else 0,
+            "objects": push.pack.objects if push.pack else 0,
+            "packs": push.pack is not None,
+            "now": push.now,
+        },
     )

@@ -1,17 +1,33 @@
-"""Lists of repos: one stretch of a namespace in one of four orders, each served by an index."""
+"""Lists of repos: one stretch of a namespace in one of four orders, each served by an index.
 
+A search is answered from the keys of what matches, found by the index of names, or, where they are very many, by
+walking the order of the listing.
+"""
+
+import json
+import re
 from sqlite3 import Connection
 from typing import Any, Final
 
-from treehold.catalog.base import RepoPage, RepoQuery, RepoRow, RepoSort
+from treehold.catalog.base import Cursor, RepoPage, RepoQuery, RepoSort
 from treehold.catalog.cursors import Position, decode_cursor, encode_cursor
+from treehold.catalog.sqlite_names import find_candidates
 from treehold.catalog.sqlite_repos import repo_row_of
 from treehold.catalog.sqlite_schema import NEVER
-from treehold.catalog.sqlite_state import number, one
+from treehold.catalog.sqlite_state import Record, number, one
+from treehold.errors import InvalidInput
 
 INLINE_OFFSET_MAX: Final = 2_000
 """Rows that may be skipped in the event loop's own thread: some 200 µs."""
 
+SCANNED_REPOS_MAX: Final = 10_000
+"""Size of a namespace whose names are all looked at in a search: 3 ms, whatever the other namespaces hold."""
+MATCHES_MAX: Final = 20_000
+"""Most matches that are sorted for a page. More of them lie so close in every order that a page is found by walking."""
+
+_IN_NAMESPACE: Final = "namespace = :namespace AND deleted_at IS NULL"
+_MATCHES: Final = r"name LIKE :pattern ESCAPE '\'"
+_KEY: Final = re.compile("[0-9]{1,18}")
 _COLUMNS: Final[dict[RepoSort, str]] = {
     "created_at": "created_at",
     "updated_at": "updated_at",
@@ -36,62 +52,90 @@ def list_repos(connection: Connection, query: RepoQuery) -> RepoPage:
     if namespace is None:
         return RepoPage((), 0, None)
     parameters["namespace"], total = namespace
+    chosen = None
     if query.search is not None:
-        total = _count_matches(connection, parameters)
+        parameters["pattern"] = _pattern(query.search)
+        chosen = _find_matches(connection, query.search, total, parameters)
+        total = _count_matches(connection, parameters) if chosen is None else len(chosen)
+        parameters["chosen"] = json.dumps(chosen)
     if total == 0:
         return RepoPage((), 0, None)
-    records = connection.execute(_page_sql(query), parameters).fetchall()
-    rows = tuple(repo_row_of(record) for record in records[: query.limit])
-    more = rows and len(records) > query.limit
+    records = connection.execute(_page_sql(query, is_chosen=chosen is not None), parameters).fetchall()
+    more = records and len(records) > query.limit > 0
     return RepoPage(
-        rows, total, encode_cursor(query.sort, query.direction, _position(query, rows[-1])) if more else None
+        tuple(repo_row_of(record) for record in records[: query.limit]),
+        total,
+        _cursor(query, records[query.limit - 1]) if more else None,
     )
 
 
 def _parameters(query: RepoQuery) -> dict[str, Any]:
     """The values of a listing's statement; raises InvalidInput for a foreign cursor."""
-    parameters: dict[str, Any] = {"search": query.search, "limit": max(0, query.limit) + 1, "offset": query.offset}
+    parameters: dict[str, Any] = {"limit": max(0, query.limit) + 1, "offset": query.offset}
     if query.cursor is not None:
         position = decode_cursor(query.cursor, query.sort, query.direction)
+        if not _KEY.fullmatch(position.id):
+            raise InvalidInput("not a cursor of this listing", "/cursor")
         value = NEVER if position.value is None else position.value
-        parameters |= {"value": value, "id": position.id, "offset": 0}
+        parameters |= {"value": value, "key": int(position.id), "offset": 0}
     return parameters
 
 
-def _page_sql(query: RepoQuery) -> str:
+def _page_sql(query: RepoQuery, *, is_chosen: bool = False) -> str:
     """The statement of a listing, put together from constants only."""
     column = _COLUMNS[query.sort]
     order, beyond = ("ASC", ">") if query.direction == "asc" else ("DESC", "<")
-    parts = ["SELECT * FROM live_repos WHERE namespace_key = :namespace"]
+    parts = ["SELECT * FROM live_repos WHERE"]
+    if is_chosen:
+        parts.append("key IN (SELECT value FROM json_each(:chosen))")
+    else:
+        parts.append("namespace_key = :namespace")
     if query.cursor is not None:
-        parts.append(f"AND ({column}, id) {beyond} (:value, :id)")
-    if query.search is not None:
-        parts.append("AND instr(lower(name), lower(:search))")
-    parts.append(f"ORDER BY {column} {order}, id {order} LIMIT :limit OFFSET :offset")
+        parts.append(f"AND ({column}, key) {beyond} (:value, :key)")
+    if query.search is not None and not is_chosen:
+        parts.append(f"AND {_MATCHES}")
+    parts.append(f"ORDER BY {column} {order}, key {order} LIMIT :limit OFFSET :offset")
     return " ".join(parts)
+
+
+def _pattern(search: str) -> str:
+    """The pattern of LIKE for a plain part of a name, whatever its case."""
+    return "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
+def _find_matches(connection: Connection, search: str, repos: int, parameters: dict[str, Any]) -> list[int] | None:
+    """The keys of all matches in a namespace of so many repos; None if they are too many to go by them."""
+    candidates = find_candidates(connection, search, MATCHES_MAX) if repos > SCANNED_REPOS_MAX else None
+    if candidates is None:
+        source = "repos INDEXED BY repos_created"
+    else:
+        source = "json_each(:candidates) CROSS JOIN repos ON repos.key = json_each.value"
+    rows = connection.execute(
+        f"SELECT repos.key FROM {source} WHERE {_IN_NAMESPACE} AND {_MATCHES} LIMIT :most",  # noqa: S608 - constants
+        {**parameters, "candidates": json.dumps(candidates), "most": MATCHES_MAX + 1},
+    ).fetchall()
+    return [key for (key,) in rows] if len(rows) <= MATCHES_MAX else None
 
 
 def _count_matches(connection: Connection, parameters: dict[str, Any]) -> int:
     """How many live repos of the namespace match the search.
 
-    By the index that lies as the table does, 0.3 µs a row; of itself SQLite takes one that jumps, five times slower.
+    By the index that lies as the table does, 0.2 µs a row; of itself SQLite takes one that jumps, five times slower.
     """
     return number(
         connection,
-        """
-        SELECT count(*) FROM repos INDEXED BY repos_created
-        WHERE namespace = :namespace AND deleted_at IS NULL AND instr(lower(name), lower(:search))
-        """,
+        f"SELECT count(*) FROM repos INDEXED BY repos_created WHERE {_IN_NAMESPACE} AND {_MATCHES}",  # noqa: S608
         parameters,
     )
 
 
-def _position(query: RepoQuery, row: RepoRow) -> Position:
-    """Where a listing stands after that row."""
+def _cursor(query: RepoQuery, record: Record) -> Cursor:
+    """Where a listing goes on after that row of ``live_repos``."""
+    row = repo_row_of(record)
     values: dict[RepoSort, int | str | None] = {
         "created_at": row.created_at,
         "updated_at": row.updated_at,
         "last_push_at": row.last_push_at,
         "name": row.name,
     }
-    return Position(values[query.sort], row.id)
+    return encode_cursor(query.sort, query.direction, Position(values[query.sort], str(record[0])))

@@ -101,12 +101,13 @@ def _move_repo(
     connection.execute(
         """
         UPDATE repos SET generation = generation + 1, exact = coalesce(?, exact), overlay = overlay - ?,
-            size_bytes = size_bytes + ?, object_count = object_count + ?, pack_count = pack_count + ?,
-            packs_replaced_at = ?
+            size_bytes = size_bytes + ?, object_count = object_count + ?,
+            pack_count = max(0, pack_count - ?) + ?, origin = iif(?, 0, origin), packs_replaced_at = ?
         WHERE key = ?
         """,
         (
             *(replacement.exact, rows, size_bytes - sum(replaced.size_bytes for replaced in run)),
-            *(objects - sum(replaced.objects for replaced in run), packs - len(run), replacement.now, repo),
+            objects - sum(replaced.objects for replaced in run),
+            *(len(run), packs, replacement.is_repack, replacement.now, repo),
         ),
     )

@@ -10,6 +10,7 @@ from typing import Final
 
 from treehold.catalog.base import NewRepo, NewToken, RepoRow
 from treehold.catalog.snapshot_cache import Snapshot
+from treehold.catalog.sqlite_names import NAMES_AT_ONCE, index_names
 from treehold.catalog.sqlite_schema import NEVER
 from treehold.catalog.sqlite_state import (
     Record,
@@ -17,7 +18,6 @@ from treehold.catalog.sqlite_state import (
     fold,
     insert,
     load_history,
-    number,
     one,
     release_snapshot,
     save_snapshot,
@@ -42,7 +42,6 @@ class _Origin:
     exact: bool = True
     size_bytes: int = 0
     object_count: int = 0
-    pack_count: int = 0
     is_fork: bool = False
 
 
@@ -96,8 +95,7 @@ def fork_repo(
         chosen = {name: ref for name, ref in present.refs.items() if name in only}
         snapshot = save_snapshot(connection, Snapshot(chosen, present.packs))
         exact = exact and len(chosen) == len(present.refs)
-    pack_count = number(connection, "SELECT pack_count FROM repos WHERE key = ?", (key,))
-    origin = _Origin(snapshot, row.generation, exact, row.size_bytes, row.object_count, pack_count, is_fork=True)
+    origin = _Origin(snapshot, row.generation, exact, row.size_bytes, row.object_count, is_fork=True)
     return _insert_repo(connection, repo, token, origin)
 
 
@@ -109,25 +107,27 @@ def _insert_repo(connection: Connection, repo: NewRepo, token: NewToken, origin:
     key = insert(
         connection,
         """
-        INSERT INTO repos(id, namespace, name, description, default_branch, read_only, source, generation, exact,
-            size_bytes, object_count, pack_count, is_fork, created_at, updated_at, last_push_at, snapshot, overlay)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+        INSERT INTO repos(id, namespace, name, description, default_branch, read_only, source, generation, anchor,
+            origin, exact, size_bytes, object_count, is_fork, created_at, updated_at, last_push_at, snapshot, overlay)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
         """,
         (
-            *(repo.id, namespace, repo.name, repo.description, repo.default_branch, repo.read_only, repo.source),
-            *(
-                origin.generation,
-                origin.exact,
-                origin.size_bytes,
-                origin.object_count,
-                origin.pack_count,
-                origin.is_fork,
-            ),
+            *(repo.id, namespace, repo.name, repo.description, repo.default_branch, repo.read_only, _source(repo)),
+            *(origin.generation, origin.generation, origin.generation, origin.exact),
+            *(origin.size_bytes, origin.object_count, origin.is_fork),
             *(repo.now, repo.now, NEVER, origin.snapshot),
         ),
     )
     add_token(connection, key, token)
+    if key % NAMES_AT_ONCE == 0:
+        index_names(connection, key)
     return repo_row_of(repo_record(connection, repo.id))
+
+
+def _source(repo: NewRepo) -> str | None:
+    """A repo's source as its row keeps it: what begins with a slash lies in the repo's own namespace."""
+    own = f"artifacts:{repo.namespace}"
+    return repo.source.removeprefix(own) if repo.source and repo.source.startswith(own + "/") else repo.source
 
 
 def _enter_namespace(connection: Connection, account: AccountId, name: str, now: Milliseconds) -> int:

@@ -9,6 +9,7 @@ from treehold.catalog.sqlite_state import Record, number, one
 from treehold.errors import AlreadyExists, NotFound
 from treehold.ids import AccountId, Milliseconds, RepoId, TokenId
 
+_SCOPE: Final = "iif(tokens.may_write, 'write', 'read')"
 _STATES: Final[dict[TokenFilter, str]] = {
     "active": "revoked_at IS NULL AND expires_at > :now",
     "expired": "revoked_at IS NULL AND expires_at <= :now",
@@ -20,8 +21,8 @@ _STATES: Final[dict[TokenFilter, str]] = {
 def add_token(connection: Connection, repo: int, token: NewToken) -> None:
     """Keep a token of the repo with that key."""
     connection.execute(
-        "INSERT INTO tokens(id, digest, repo, scope, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (token.id, token.digest, repo, token.scope, token.created_at, token.expires_at),
+        "INSERT INTO tokens(id, digest, repo, may_write, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (token.id, token.digest, repo, token.scope == "write", token.created_at, token.expires_at),
     )
 
 
@@ -42,12 +43,13 @@ def find_token(connection: Connection, digest: bytes) -> tuple[TokenRow, Record]
     """The token with that digest and the row of ``live_repos`` of its repo; raises NotFound."""
     record = one(
         connection,
-        """
-        SELECT tokens.id, live_repos.id, tokens.scope, tokens.created_at, tokens.expires_at, tokens.revoked_at,
+        f"""
+        SELECT tokens.id, live_repos.id, {_SCOPE}, tokens.created_at, tokens.expires_at, tokens.revoked_at,
             live_repos.*
-        FROM tokens JOIN live_repos ON live_repos.key = tokens.repo WHERE tokens.digest = ?
-        """,
-        (digest,),
+        FROM tokens JOIN live_repos ON live_repos.key = tokens.repo
+        WHERE substr(tokens.digest, 1, 10) = substr(:digest, 1, 10) AND tokens.digest = :digest
+        """,  # noqa: S608 - put together from constants
+        {"digest": digest},
     )
     if record is None:
         raise NotFound("no such token")
@@ -65,7 +67,7 @@ def list_tokens(
     matching = f"FROM tokens WHERE repo = :repo AND {_STATES[state]}"
     count = number(connection, f"SELECT count(*) {matching}", parameters)
     rows = connection.execute(
-        f"SELECT id, scope, created_at, expires_at, revoked_at {matching} "
+        f"SELECT id, {_SCOPE}, created_at, expires_at, revoked_at {matching} "
         "ORDER BY created_at DESC, id DESC LIMIT :limit OFFSET :offset",
         parameters,
     )

@@ -1,11 +1,13 @@
-"""Whether a repo's packs still hold exactly what its refs reach, after a push.
+"""Whether a push adds just what the repo's refs newly reach, and loses nothing.
 
-The flag may be wrong in one direction only: a repo called exact must be it, because then fetches send packs as they
-lie. So whatever cannot be proven cheaply clears it, and reads fall back on the reachable set until a repack.
+Such pushes keep an exact repo exact, and any other on its anchor: fetches may send their packs as they lie. So the
+answer may be wrong in one direction only: whatever cannot be proven cheaply is taken for a loss, and reads rest on
+a newly computed reachable set until a repack.
 """
 
 import asyncio
 from collections.abc import Collection, Iterable
+from itertools import islice
 from typing import Final, Protocol
 
 from treehold.engine import history
@@ -36,21 +38,25 @@ class PushedObjects(Protocol):
         """See ObjectReader."""
         ...
 
+    def dropped(self) -> Iterable[ObjectId]:
+        """What was pushed and not kept, because it is stored already."""
+        ...
+
     async def reached_by(self, tips: Iterable[ObjectId]) -> bool:
         """Whether these tips reach every object that is to be kept."""
         ...
 
 
-async def stays_exact(pushed: PushedObjects, verdict: Verdict, *, budget: int) -> bool:
-    """Whether the repo, exact before, is exact after these changes: nothing is lost and nothing useless came."""
-    if not pushed.view.state.repo.exact:
+async def preserves(pushed: PushedObjects, verdict: Verdict, *, budget: int) -> bool:
+    """Whether nothing is lost by these changes, nothing useless came, and nothing came to light that was stored."""
+    if not all(oid in pushed.view for oid in pushed.dropped()):
         return False
     moved_to = {change.new.oid for change in verdict.changes if change.new is not None}
     if not await pushed.reached_by(moved_to):
         return False
     tips = {ref.oid for ref in verdict.refs.values()}
     left = {change.old for change in verdict.changes if change.old is not None and change.old not in tips}
-    if not left:
+    if not left or left <= _parents(pushed, moved_to):  # an ordinary push: each old tip is the parent of a new one
         return True
     head = verdict.refs.get(head_target(pushed.view.state.repo.default_branch, verdict.refs))
     starts = moved_to if head is None else moved_to | {head.oid}
@@ -58,6 +64,12 @@ async def stays_exact(pushed: PushedObjects, verdict: Verdict, *, budget: int) -
     if is_quick and _reaches_all(pushed, starts, left, budget=_QUICK_WALK_COMMITS):
         return True
     return await asyncio.to_thread(_reaches_all, pushed, starts, left, budget=budget)
+
+
+def _parents(pushed: PushedObjects, tips: Collection[ObjectId]) -> set[ObjectId]:
+    """What those of the tips that are commits, up to a few, name as their parents."""
+    commits = [oid for oid in islice(tips, _QUICK_WALK_COMMITS) if pushed.kind(oid) is ObjectKind.COMMIT]
+    return {parent for commit in commits for parent in history.parents(pushed, commit)}
 
 
 def _reaches_all(

@@ -11,11 +11,12 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from treehold.catalog.base import PackRow, RefLogEntry
+from treehold.catalog.base import PackRow, RefLogEntry, RepoState
 from treehold.engine import history
 from treehold.engine.advertise import HEAD, head_target
+from treehold.engine.anchor import Anchor
 from treehold.engine.context import Engine
-from treehold.engine.plans import Computed, Concatenated, Plan, Walked
+from treehold.engine.plans import Computed, Concatenated, Grown, Plan, Walked
 from treehold.engine.shallow import ShallowStep, shallow_step
 from treehold.engine.view import RepoView
 from treehold.engine.walk import Budget, Selection, add_tags, select_objects
@@ -25,6 +26,7 @@ from treehold.protocol.fetch_request import FetchRequest
 
 _IDS_LOOKED_UP_IN_LINE: Final = 256
 """More wants and haves than this are looked up in a thread: one takes up to 5 µs."""
+_LOG_ENTRIES_FIRST: Final = 32
 _LOG_ENTRIES_LOOKED_AT: Final = 1000
 """How far back *since* looks for the client's generation: beyond that the packs since are no small answer."""
 
@@ -72,31 +74,64 @@ async def negotiate(engine: Engine, view: RepoView, request: FetchRequest) -> Ne
 
 async def choose_plan(engine: Engine, view: RepoView, settled: Negotiation) -> Plan:
     """The cheapest plan whose bytes this client can take and which holds nothing that it may not see."""
-    if _asks_for_everything(view, settled):
-        return Concatenated("whole", view.state.packs)
     if settled.packs_since is not None:
         return Concatenated("since", settled.packs_since)
+    if _asks_for_everything(view, settled):
+        if view.state.repo.exact:
+            return Concatenated("whole", view.state.packs)
+        if view.anchor is not None:
+            return Grown(await _made_to_measure(engine, *_at_anchor(view, view.anchor)), view.anchor)
+    return await _made_to_measure(engine, view, settled)
+
+
+def _at_anchor(view: RepoView, anchor: Anchor) -> tuple[RepoView, Negotiation]:
+    """The repo as it was at its anchor, and what asks for all of it: the same in all repos that rest on that."""
+    repo = replace(view.state.repo, size_bytes=sum(pack.size_bytes for pack in anchor.packs))
+    state = RepoState(repo=replace(repo, object_count=len(anchor.reached)), refs={}, packs=anchor.packs)
+    wants = tuple(sorted(anchor.tips))
+    everything = Negotiation(
+        request=FetchRequest(wants=wants, ofs_delta=True, done=True),
+        wants=wants,
+        wanted_refs=(),
+        common=(),
+        ready=True,
+        shallow=ShallowStep(),
+        packs_since=None,
+    )
+    return replace(view, state=state), everything
+
+
+async def _made_to_measure(engine: Engine, view: RepoView, settled: Negotiation) -> Computed | Walked:
+    """A pack computed earlier, walked or computed now."""
     computed = Computed(
         view=view, request=settled.request, wants=settled.wants, haves=settled.common, shallow=settled.shallow
     )
-    if engine.node.answers.has(computed.key()):
+    key = computed.key()
+    if engine.node.answers.has(key):
         return replace(computed, name="cached")
-    return await _walked(engine, view, settled) or computed
+    selection = await _walked(engine, view, settled)
+    if selection is None:
+        return computed
+    if len(selection.chosen) > engine.limits.walk_indexed_objects:
+        engine.node.indexes.want(view.state.packs)
+    # what has haves is asked once: the next client has others
+    return Walked(view, selection, thin=settled.request.thin_pack, key=None if settled.common else key)
 
 
-async def _walked(engine: Engine, view: RepoView, settled: Negotiation) -> Walked | None:
-    """A walk in this process, if it is likely to be short and turns out to be."""
+async def _walked(engine: Engine, view: RepoView, settled: Negotiation) -> Selection | None:
+    """What a walk in this process chooses, if it is likely to be short and turns out to be."""
     limits = engine.limits
     is_increment = bool(settled.common)
     objects = limits.walk_increment_objects if is_increment else limits.walk_clone_objects
+    if is_increment and engine.node.indexes.has(view.state.packs):
+        objects = limits.walk_indexed_objects
     is_small = view.state.repo.object_count <= objects
     is_bounded = is_increment or bool(settled.shallow.boundary)
     if settled.request.filter is not None or view.state.repo.object_count > limits.walk_repo_objects:
         return None
     if not (is_small or is_bounded):
         return None
-    selection = await asyncio.to_thread(_select, view, settled, Budget(objects, objects, limits.walk_bytes))
-    return None if selection is None else Walked(view, selection, thin=settled.request.thin_pack)
+    return await asyncio.to_thread(_select, view, settled, Budget(objects, objects, limits.walk_bytes))
 
 
 def _select(view: RepoView, settled: Negotiation, budget: Budget) -> Selection | None:
@@ -134,12 +169,7 @@ def _takes_stored_bodies(request: FetchRequest) -> bool:
 
 
 def _asks_for_everything(view: RepoView, settled: Negotiation) -> bool:
-    return (
-        view.state.repo.exact
-        and not settled.request.haves
-        and _takes_stored_bodies(settled.request)
-        and view.tips() == set(settled.wants)
-    )
+    return not settled.request.haves and _takes_stored_bodies(settled.request) and view.tips() == set(settled.wants)
 
 
 async def _packs_since(
@@ -151,13 +181,12 @@ async def _packs_since(
 ) -> tuple[PackRow, ...] | None:
     """The packs that joined since a generation whose every tip the client has, if it asks for all that is new.
 
-    Right only while the repo is exact: then the packs up to that generation hold just what its tips reach, so the
-    client has them all, and the later packs hold just what the present tips reach.
+    Right from the anchor of a repo on, always in an exact one: then the packs up to that generation give out just what
+    its tips reached, so the client has it all, and the later packs hold just what the present tips reach beside.
     """
     tips = view.tips()
     fit = (
-        view.state.repo.exact
-        and common
+        common
         and request.thin_pack
         and _takes_stored_bodies(request)
         and set(wants) <= tips
@@ -165,10 +194,16 @@ async def _packs_since(
     )
     if not fit:
         return None
-    log = await engine.catalog.ref_log(view.state.repo.id, newest=_LOG_ENTRIES_LOOKED_AT)
-    if len(log) == _LOG_ENTRIES_LOOKED_AT:  # the oldest generation may be cut in two
-        log = [entry for entry in log if entry.generation > log[-1].generation]
-    generation = _known_generation(view, log, set(common), set(wants))
+    anchor = 0 if view.state.repo.exact else view.state.repo.anchor
+    generation = None
+    for newest in (_LOG_ENTRIES_FIRST, _LOG_ENTRIES_LOOKED_AT):
+        log = await engine.catalog.ref_log(view.state.repo.id, newest=newest, after=anchor)
+        is_all = len(log) < newest
+        if not is_all:  # the oldest generation may be cut in two
+            log = [entry for entry in log if entry.generation > log[-1].generation]
+        generation = _known_generation(view, log, set(common), set(wants))
+        if is_all or generation is not None:
+            break
     if generation is None:
         return None
     since = tuple(pack for pack in view.state.packs if pack.generation > generation)

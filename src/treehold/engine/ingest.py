@@ -1,6 +1,6 @@
 """Taking in a small push in this process: parse, resolve, check, and drop what the repo has already."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,11 +41,13 @@ def full_work(limits: Limits) -> PackLimits:
 class SmallIngest:
     """A pushed pack made ready to be kept: ``source`` and ``index`` without what the repo has already.
 
-    ``pushed`` is every object that came, kept or not. Reads like the repo with the push in it.
+    ``pushed`` is every object that came, kept or not; ``links`` what each of them names. Reads like the repo with the
+    push in it.
     """
 
     view: RepoView
     pushed: Mapping[ObjectId, ResolvedObject]
+    links: Mapping[ObjectId, Sequence[Link]]
     source: bytes
     index: PackIndex
 
@@ -53,10 +55,6 @@ class SmallIngest:
     def size_bytes(self) -> int:
         """Size of the pack to keep."""
         return len(self.source)
-
-    def pack_bytes(self) -> bytes:
-        """The pack to keep."""
-        return self.source
 
     def read(self, oid: ObjectId) -> tuple[ObjectKind, bytes]:
         """A pushed object, or one of the repo that may be seen; raises NotFound."""
@@ -68,15 +66,19 @@ class SmallIngest:
         found = self.pushed.get(oid)
         return found.kind if found else self.view.kind(oid)
 
+    def dropped(self) -> Iterable[ObjectId]:
+        """What was pushed and not kept, because it is stored already."""
+        return self.pushed.keys() - set(self.index.oids())
+
     async def reached_by(self, tips: Iterable[ObjectId]) -> bool:
         """Whether these tips reach every object that is to be kept."""
         unreached = set(self.index.oids())
         queue = [oid for oid in tips if oid in self.pushed]
         seen = set(queue)
         while queue:
-            found = self.pushed[queue.pop()]
-            unreached.discard(found.oid)
-            for _, oid in object_links(found.kind, found.data):
+            reached = queue.pop()
+            unreached.discard(reached)
+            for _, oid in self.links[reached]:
                 if oid in self.pushed and oid not in seen:
                     seen.add(oid)
                     queue.append(oid)
@@ -85,7 +87,7 @@ class SmallIngest:
 
 def nothing_pushed(view: RepoView) -> SmallIngest:
     """What a push without a pack brings, such as one that only deletes."""
-    return SmallIngest(view=view, pushed={}, source=b"", index=PackIndex.build(()))
+    return SmallIngest(view=view, pushed={}, links={}, source=b"", index=PackIndex.build(()))
 
 
 def ingest_small(pack: bytes, view: RepoView, limits: Limits, work: PackLimits) -> SmallIngest:
@@ -96,15 +98,17 @@ def ingest_small(pack: bytes, view: RepoView, limits: Limits, work: PackLimits) 
     bases = _VisibleBases(view, work)
     resolved = resolve_pack(scan_pack(pack, limits=work), external_base=bases.find, limits=work)
     pushed = {found.oid: found for found in resolved}
+    severities = limits.severities()
     for found in pushed.values():
-        check_object(found.kind, found.data)
+        check_object(found.kind, found.data, severities=severities)
         if limits.blob_bytes_max and found.kind is ObjectKind.BLOB and len(found.data) > limits.blob_bytes_max:
             raise LimitExceeded(f"blob {found.oid.hex()} is larger than {limits.blob_bytes_max} bytes")
-    _check_links(pushed, view)
+    links = {oid: object_links(found.kind, found.data) for oid, found in pushed.items()}
+    _check_links(pushed, links, view)
     kept = choose_entries(resolved, stored=view.stored.read_base, depth_max=limits.delta_depth_max)
     _store_whole_history(kept, pushed)
     plan = plan_rewrite(pack, kept.entries, whole=kept.whole)
-    return SmallIngest(view=view, pushed=pushed, source=plan.join(pack), index=plan.index)
+    return SmallIngest(view=view, pushed=pushed, links=links, source=plan.join(pack), index=plan.index)
 
 
 class _VisibleBases:
@@ -139,14 +143,16 @@ def _store_whole_history(kept: KeptEntries, pushed: Mapping[ObjectId, ResolvedOb
             kept.whole[entry.offset] = (found.kind, found.data)
 
 
-def _check_links(pushed: Mapping[ObjectId, ResolvedObject], view: RepoView) -> None:
+def _check_links(
+    pushed: Mapping[ObjectId, ResolvedObject], links: Mapping[ObjectId, Sequence[Link]], view: RepoView
+) -> None:
     """Everything that a pushed object names must be pushed with it or reachable in the repo, and of the right type."""
-    checked: set[Link] = set(_links_of_bases(pushed, view))
-    for found in pushed.values():
-        for link in object_links(found.kind, found.data):
-            if link not in checked:
-                checked.add(link)
-                _check_link(found.oid, link, pushed, view)
+    checked = {oid: kind for kind, oid in _links_of_bases(pushed, view)}
+    for source, named in links.items():
+        for kind, oid in named:
+            if checked.get(oid) is not kind:
+                _check_link(source, (kind, oid), pushed, view)
+                checked[oid] = kind
 
 
 def _links_of_bases(pushed: Mapping[ObjectId, ResolvedObject], view: RepoView) -> Iterator[Link]:

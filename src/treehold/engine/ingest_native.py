@@ -8,14 +8,15 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterator, Iterable
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Final
 
 from treehold.engine.context import Engine
-from treehold.engine.native import GitPlace
+from treehold.engine.limits import Limits
+from treehold.engine.native import GitPlace, strict_option
 from treehold.engine.pack_cache import map_file
 from treehold.engine.reachable import list_objects
 from treehold.engine.spool import PackSpool
@@ -24,21 +25,20 @@ from treehold.errors import LimitExceeded, MissingObject, NativeGitError, NotFou
 from treehold.ids import ObjectId, ObjectKind
 from treehold.packs.entry import PACK_TRAILER_BYTES
 from treehold.packs.git_index import from_git_index
-from treehold.packs.index import PackIndex
+from treehold.packs.index import IndexRow, PackIndex
 from treehold.packs.read import OpenPack, PackSet
-from treehold.packs.rewrite import PlacedEntry, place_entries, plan_rewrite
+from treehold.packs.rewrite import place_entries, plan_rewrite
+from treehold.packs.survey import survey_entries
 
 _COMPLAINT: Final = re.compile("(?:error|fatal): (.*)")
 _COMPLAINTS_TOLD: Final = 3
 _USUAL_DEPTH: Final = 50
 """git's own default for the chains that it makes."""
-TOLERATED: Final = ("zeroPaddedFilemode", "nulInCommit")
-"""Old warts, by their names in ``git fsck``, that real histories have and that git itself only warns of."""
 
 
 @dataclass(frozen=True, slots=True)
 class NativeIngest:
-    """A pushed pack made ready to be kept: ``source`` and ``index`` without what the repo has already.
+    """A pushed pack made ready to be kept: ``source`` and ``index`` without what the repo has already (``repeated``).
 
     ``complete`` is the pack as C Git completed it. Reads like the repo with the push in it.
     """
@@ -47,6 +47,7 @@ class NativeIngest:
     view: RepoView
     place: GitPlace
     complete: PackSet
+    repeated: frozenset[ObjectId]
     source: Path
     index: PackIndex
 
@@ -54,10 +55,6 @@ class NativeIngest:
     def size_bytes(self) -> int:
         """Size of the pack to keep."""
         return self.source.stat().st_size
-
-    def pack_bytes(self) -> bytes:
-        """The pack to keep."""
-        return self.source.read_bytes()
 
     def read(self, oid: ObjectId) -> tuple[ObjectKind, bytes]:
         """A pushed object, or one of the repo that may be seen; raises NotFound."""
@@ -73,8 +70,14 @@ class NativeIngest:
         except NotFound:
             return self.view.kind(oid)
 
+    def dropped(self) -> Iterable[ObjectId]:
+        """What was pushed and not kept, because it is stored already."""
+        return self.repeated
+
     async def reached_by(self, tips: Iterable[ObjectId]) -> bool:
         """Whether these tips reach every object that is to be kept."""
+        if not self.view.state.packs:  # nothing but the push is there to be reached
+            return await _count_objects(self.engine, self.place, tips) == len(self.index)
         reached = await _new_objects(self.engine, self.place, self.view, tips)
         return reached.issuperset(self.index.oids())
 
@@ -89,59 +92,79 @@ async def ingest_native(engine: Engine, pack: PackSpool, view: RepoView) -> Asyn
         engine.node.repos.objects(view.state.packs) as repo_objects,
         engine.node.git_dirs.quarantine(repo_objects) as place,
     ):
-        completed = await _index(engine, place, pack)
-        for entry in completed.borrowed:
-            if entry.oid not in view:  # a delta could copy the content of an object that this client may not see
-                raise MissingObject(f"the delta base {entry.oid.hex()} is neither in the pack nor in the repo")
-        pushed = {entry.oid for entry in completed.pushed}
-        await _check_sizes(engine, place, pushed)
-        source, index = await _keep_what_is_new(engine, completed, pack, view, place)
+        await _index(engine, place, pack, view)
+        taken = await asyncio.to_thread(_look_over, engine.limits, place, pack, view)
+        source, index = await _keep_what_is_new(engine, taken, pack, view, place)
         ingest = NativeIngest(
-            engine=engine, view=view, place=place, complete=PackSet([completed.pack]), source=source, index=index
+            engine=engine,
+            view=view,
+            place=place,
+            complete=PackSet([taken.pack]),
+            repeated=frozenset(taken.repeated.values()),
+            source=source,
+            index=index,
         )
         if not view.state.repo.exact:
-            await _check_links_visible(ingest, pushed)
+            await _check_links_visible(ingest, frozenset(taken.pushed()))
         yield ingest
 
 
 @dataclass(frozen=True, slots=True)
-class _Completed:
-    """What index-pack made of a push: the entries that came, and after them the bases that it borrowed."""
+class _Taken:
+    """What index-pack made of a push: the entries that came, and after them (``borrowed``) the bases that it fetched.
+
+    ``repeated`` are those that came and are stored already. Both are ids by offset. ``bases`` are the offsets of the
+    bases of the deltas that came.
+    """
 
     pack: OpenPack
-    pushed: list[PlacedEntry]
-    borrowed: list[PlacedEntry]
+    borrowed: Mapping[int, ObjectId]
+    repeated: Mapping[int, ObjectId]
+    bases: Mapping[int, int]
+
+    def pushed(self) -> set[ObjectId]:
+        """All that came."""
+        return set(self.pack.index.oids()).difference(self.borrowed.values())
+
+    def kept(self) -> Iterator[IndexRow]:
+        """The rows of what is to be kept."""
+        left_out = self.borrowed.keys() | self.repeated.keys()
+        return (row for row in self.pack.index.entries() if row[2] not in left_out)
 
 
-async def _index(engine: Engine, place: GitPlace, pack: PackSpool) -> _Completed:
+async def _index(engine: Engine, place: GitPlace, pack: PackSpool, view: RepoView) -> None:
+    """Have C Git check the pack and index it, in the quarantine's own pack folder."""
     if pack.declared_objects > engine.limits.pack_objects_max:
         raise LimitExceeded(f"the pack has more than {engine.limits.pack_objects_max} objects")
-    strict = "--strict=" + ",".join(f"{wart}=ignore" for wart in TOLERATED)
-    source = os.open(pack.file(), os.O_RDONLY)
     try:
-        await engine.node.native.output(
-            place, ["index-pack", "--stdin", "--fix-thin", strict], stdin=source, seconds=_seconds_for(pack.size_bytes)
-        )
+        await _run_index_pack(engine, place, pack, is_first=not view.state.packs)
     except NativeGitError as error:
         if str(place.git_dir) in str(error) or "No space left" in str(error):  # our folder or disk failed, not the pack
             raise
         raise RejectedPack(_complaint(error)) from None
+
+
+async def _run_index_pack(engine: Engine, place: GitPlace, pack: PackSpool, *, is_first: bool) -> None:
+    """A first push has no other bases than its own, so it can be indexed where it lies, without being copied."""
+    native, seconds = engine.node.native, _seconds_for(pack.size_bytes)
+    strict = strict_option(engine.limits.fsck)
+    source = pack.file()
+    if is_first:
+        own = place.objects / "pack" / "pack-pushed.pack"
+        own.hardlink_to(source)
+        await native.output(place, ["index-pack", strict, str(own)], seconds=seconds, began=pack.note_work)
+        return
+    descriptor = os.open(source, os.O_RDONLY)
+    try:
+        arguments = ["index-pack", "--stdin", "--fix-thin", strict]
+        await native.output(place, arguments, stdin=descriptor, seconds=seconds, began=pack.note_work)
     finally:
-        os.close(source)
-    return await asyncio.to_thread(_open_completed, place, pack.size_bytes - PACK_TRAILER_BYTES)
+        os.close(descriptor)
 
 
 def _seconds_for(size_bytes: int) -> int:
     """How long C Git may read a pack: real ones take some 0.3 s for a megabyte, bombs of a few kilobytes take hours."""
     return 60 + 2 * (size_bytes >> 20)
-
-
-def _open_completed(place: GitPlace, borrowed_from: int) -> _Completed:
-    (made,) = (place.objects / "pack").glob("*.pack")
-    opened = OpenPack(map_file(made), from_git_index(made.with_suffix(".idx").read_bytes()))
-    entries = place_entries(opened.view, opened.index)
-    pushed = sum(entry.offset < borrowed_from for entry in entries)
-    return _Completed(opened, entries[:pushed], entries[pushed:])
 
 
 def _complaint(error: NativeGitError) -> str:
@@ -150,72 +173,95 @@ def _complaint(error: NativeGitError) -> str:
     return "; ".join([found[1] for found in said if found][:_COMPLAINTS_TOLD]) or str(error)
 
 
-async def _check_sizes(engine: Engine, place: GitPlace, oids: Iterable[ObjectId]) -> None:
-    """Refuse a blob over the limits, and anything else that this process, which walks histories, could not hold."""
-    limits = engine.limits
-    blob_max = min(limits.blob_bytes_max or limits.object_bytes_max, limits.object_bytes_max)
-    asked = b"".join(b"%s\n" % oid.hex().encode("ascii") for oid in oids)
-    rest = b""
-    async with contextlib.aclosing(
-        engine.node.native.stream(place, ["cat-file", "--batch-check", "--buffer"], stdin=asked)
-    ) as told:
-        async for piece in told:
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                oid, kind, size = line.decode("ascii").split()
-                bytes_max = blob_max if kind == "blob" else limits.inflated_bytes_max
-                if int(size) > bytes_max:
-                    raise LimitExceeded(f"{kind} {oid} is larger than {bytes_max} bytes")
+def _look_over(limits: Limits, place: GitPlace, pack: PackSpool, view: RepoView) -> _Taken:
+    """Weigh the indexed pack against the bounds and the repo; raises LimitExceeded, MissingObject."""
+    (made,) = (place.objects / "pack").glob("*.pack")
+    opened = OpenPack(map_file(made), from_git_index(made.with_suffix(".idx").read_bytes()))
+    offsets = opened.index.offsets_sorted()
+    borrowed_from = bisect_left(offsets, pack.size_bytes - PACK_TRAILER_BYTES)
+    survey = survey_entries(opened, offsets[:borrowed_from], bytes_max=_smallest_bound(limits))
+    _check_sizes(limits, opened, survey.oversized)
+    borrowed = {offset: oid for offset in offsets[borrowed_from:] if (oid := opened.oid_at(offset)) is not None}
+    for oid in borrowed.values():
+        if oid not in view:  # a delta could copy the content of an object that this client may not see
+            raise MissingObject(f"the delta base {oid.hex()} is neither in the pack nor in the repo")
+    repeated = {}
+    if view.state.packs:
+        rows = opened.index.entries()
+        repeated = {offset: oid for oid, _, offset in rows if offset not in borrowed and oid in view.stored}
+    return _Taken(opened, borrowed, repeated, survey.bases)
+
+
+def _smallest_bound(limits: Limits) -> int:
+    return min(_bound(limits, ObjectKind.BLOB), _bound(limits, ObjectKind.COMMIT))
+
+
+def _bound(limits: Limits, kind: ObjectKind) -> int:
+    """The largest object of that type: for a blob as is set, for others what a walk of a history can hold."""
+    if kind is not ObjectKind.BLOB:
+        return limits.inflated_bytes_max
+    return min(limits.blob_bytes_max or limits.object_bytes_max, limits.object_bytes_max)
+
+
+def _check_sizes(limits: Limits, pack: OpenPack, oversized: Iterable[int]) -> None:
+    objects = PackSet([pack])
+    for offset in oversized:
+        oid = pack.oid_at(offset)
+        assert oid is not None
+        kind = objects.kind(oid)
+        if objects.size(oid) > _bound(limits, kind):
+            raise LimitExceeded(f"{kind.name.lower()} {oid.hex()} is larger than {_bound(limits, kind)} bytes")
 
 
 async def _keep_what_is_new(
-    engine: Engine, completed: _Completed, pack: PackSpool, view: RepoView, place: GitPlace
+    engine: Engine, taken: _Taken, pack: PackSpool, view: RepoView, place: GitPlace
 ) -> tuple[Path, PackIndex]:
     """The pack to keep: the pushed file itself if nothing in it has to change."""
-    kept = await asyncio.to_thread(lambda: [entry for entry in completed.pushed if entry.oid not in view.stored])
-    if not await asyncio.to_thread(_may_stay_deltas, kept, view, engine.limits.delta_depth_max):
-        return await _packed_anew(engine, place, kept)
-    if len(kept) == len(completed.pushed):
-        index = await asyncio.to_thread(PackIndex.build, ((entry.oid, entry.crc, entry.offset) for entry in kept))
-        return pack.file(), index
-    return await asyncio.to_thread(_without_duplicates, completed, kept, place.git_dir / "kept.pack")
+    if not await asyncio.to_thread(_may_stay_deltas, taken, view, engine.limits.delta_depth_max):
+        return await _packed_anew(engine, place, taken)
+    if taken.repeated:
+        return await asyncio.to_thread(_without_repeated, taken, place.git_dir / "kept.pack")
+    if taken.borrowed:
+        return pack.file(), await asyncio.to_thread(PackIndex.build, taken.kept())
+    return pack.file(), taken.pack.index
 
 
-def _without_duplicates(completed: _Completed, kept: list[PlacedEntry], path: Path) -> tuple[Path, PackIndex]:
-    plan = plan_rewrite(completed.pack.view, kept)
+def _without_repeated(taken: _Taken, path: Path) -> tuple[Path, PackIndex]:
+    left_out = taken.borrowed.keys() | taken.repeated.keys()
+    entries = place_entries(taken.pack.view, taken.pack.index)
+    plan = plan_rewrite(taken.pack.view, [entry for entry in entries if entry.offset not in left_out])
     with path.open("wb") as file:
-        for chunk in plan.chunks(completed.pack.view):
+        for chunk in plan.chunks(taken.pack.view):
             file.write(chunk)
     return path, plan.index
 
 
-def _may_stay_deltas(kept: list[PlacedEntry], view: RepoView, depth_max: int) -> bool:
+def _may_stay_deltas(taken: _Taken, view: RepoView, depth_max: int) -> bool:
     """Whether no chain is too long across the repo's packs, and no commit or tag is a delta of one outside the pack.
 
     The small path tells why of the second: see ``_store_whole_history`` there.
     """
-    by_oid = {entry.oid: entry for entry in kept}
-    depths: dict[ObjectId, int] = {}
-    for entry in kept:
-        chain = []
-        oid: ObjectId | None = entry.oid
-        while oid in by_oid and oid not in depths:
-            chain.append(oid)
-            oid = by_oid[oid].base
-        if oid is not None and oid not in by_oid and oid not in depths:
-            if view.stored.kind(oid) in (ObjectKind.COMMIT, ObjectKind.TAG):
+    foreign = {**taken.borrowed, **taken.repeated}
+    depths: dict[int, int] = {}
+    for first in taken.bases:
+        chain, offset = [], first
+        while offset not in depths and offset not in foreign and offset in taken.bases:
+            chain.append(offset)
+            offset = taken.bases[offset]
+        if offset in foreign and offset not in depths and first not in foreign:
+            if view.stored.kind(foreign[offset]) in (ObjectKind.COMMIT, ObjectKind.TAG):
                 return False
-            depths[oid] = view.stored.depth(oid)
-        depth = -1 if oid is None else depths[oid]
-        depths.update(zip(reversed(chain), count(depth + 1), strict=False))
-        if depth + len(chain) > depth_max:
+            depths[offset] = view.stored.depth(foreign[offset])
+        depth = depths.get(offset, 0) + len(chain)
+        if depth > depth_max:
             return False
+        depths.update(zip(chain, range(depth, 0, -1), strict=False))
     return True
 
 
-async def _packed_anew(engine: Engine, place: GitPlace, kept: list[PlacedEntry]) -> tuple[Path, PackIndex]:
+async def _packed_anew(engine: Engine, place: GitPlace, taken: _Taken) -> tuple[Path, PackIndex]:
     """The same objects in a pack of C Git's making: self-contained, and with chains of the usual length."""
-    asked = b"".join(b"%s\n" % entry.oid.hex().encode("ascii") for entry in kept)
+    asked = b"".join(b"%s\n" % oid.hex().encode("ascii") for oid, _, _ in taken.kept())
     depth = min(_USUAL_DEPTH, engine.limits.delta_depth_max)
     arguments = ["pack-objects", "-q", "--delta-base-offset", f"--depth={depth}", str(place.git_dir / "kept")]
     await engine.node.native.output(place, arguments, stdin=asked)
@@ -223,7 +269,7 @@ async def _packed_anew(engine: Engine, place: GitPlace, kept: list[PlacedEntry])
     return made, from_git_index(await asyncio.to_thread(made.with_suffix(".idx").read_bytes))
 
 
-async def _check_links_visible(ingest: NativeIngest, pushed: set[ObjectId]) -> None:
+async def _check_links_visible(ingest: NativeIngest, pushed: frozenset[ObjectId]) -> None:
     """C Git has found everything that the push names, but it saw objects that this repo's refs do not reach.
 
     Everything reached from what was pushed must be pushed or visible.
@@ -238,3 +284,9 @@ async def _new_objects(engine: Engine, place: GitPlace, view: RepoView, starts: 
     """What these objects reach and the repo's refs do not; perhaps some that they do."""
     revisions = [*(oid.hex() for oid in starts), *(f"^{oid.hex()}" for oid in view.tips())]
     return await asyncio.to_thread(set, await list_objects(engine.node.native, place, revisions))
+
+
+async def _count_objects(engine: Engine, place: GitPlace, starts: Iterable[ObjectId]) -> int:
+    """How many objects these reach, themselves included."""
+    asked = b"".join(b"%s\n" % oid.hex().encode("ascii") for oid in starts)
+    return int(await engine.node.native.output(place, ["rev-list", "--objects", "--count", "--stdin"], stdin=asked))

@@ -1,12 +1,18 @@
 """Every bound that the deeds keep, each a setting of the server with this default."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
+
+from treehold.objects.severity import DEFAULT_SEVERITIES, Severity
 
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 DAY_SECONDS: Final = 86_400
+_FSCK: Final = re.compile("(?:[a-zA-Z]+=(?:ignore|warn|error)(?:,(?!$)|$))*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,14 @@ class Limits:
     """A pack up to this size lies in the catalog and not in the store: one sync in place of three."""
     request_bytes_max: int = 16 * MIB
     """The body of a fetch, and the head of a push: 65,536 wants and haves take 6.5 MB."""
+    body_idle_seconds: int = 60
+    """How long nothing of a request's body may come before the request is given up; nginx waits as long."""
+    body_bytes_per_second_min: int = 1 * KIB
+    """What must come of a body on average, in bytes a second, once the idle time is over: the slowest modem does more,
+    and a byte a minute would hold a connection for ever."""
+    keep_alive_seconds: int = 5
+    """From one sign of life to the next while C Git works on a push, so that no proxy takes the connection for dead;
+    0 sends none. As git's ``receive.keepAlive``."""
     refs_max: int = 100_000
     """Refs of one repo; every advertisement lists them all."""
     push_commands_max: int = 100_000
@@ -44,6 +58,10 @@ class Limits:
     """Commits looked at to prove that an update loses nothing; beyond it the update is taken as if it did."""
     negotiation_walk_commits: int = 1_000
     """Commits looked at for all wants together, to tell a fetching client that it need not list more haves."""
+    fsck: str = "zeroPaddedFilemode=ignore,nulInCommit=ignore"
+    """What is done about defects of pushed objects: ``name=ignore``, ``warn`` (both let it pass) or ``error``, with
+    commas between, by the names of ``git fsck``. A defect that is not named is refused if git calls it an error or a
+    warning. Those named by default are old warts of real histories."""
     native_seconds: int = 600
     """One run of C Git."""
     native_memory_bytes: int = 1 * GIB
@@ -52,6 +70,9 @@ class Limits:
     """C Git processes at once; more wait their turn."""
     native_wait_seconds: int = 30
     """How long a request waits for that turn before it is told to come back later."""
+    native_queue: int = 64
+    """Runs that wait for their turn; one more is told at once to come back later: each holds a connection and what was
+    spooled for it."""
     native_big_file_bytes: int = 32 * MIB
     """Blobs above this are streamed by C Git and not held (``core.bigFileThreshold``)."""
     push_attempts: int = 32
@@ -62,8 +83,10 @@ class Limits:
     """Computed packs kept on this node's disk."""
     walk_clone_objects: int = 500
     """Objects that a fetch without haves may choose in this process; starting git costs less beyond."""
-    walk_increment_objects: int = 4_500
+    walk_increment_objects: int = 1_000
     """The same for a client that has something in common."""
+    walk_indexed_objects: int = 50
+    """The same where C Git has bitmaps, and needs little more than the time to start."""
     walk_repo_objects: int = 200_000
     """Objects of the largest repo that is walked: its packs' order costs 12 bytes each."""
     walk_bytes: int = 16 * MIB
@@ -72,6 +95,37 @@ class Limits:
     """Inline packs held in memory by each process."""
     reachable_memory_bytes: int = 128 * MIB
     """Sets of reachable ids held in memory by each process, at 20 bytes an id."""
+    roll_up_packs: int = 32
+    """Packs that joined a repo by pushes before they are merged: reading thirty costs little more than reading one."""
+    repack_rest_seconds: int = 3_600
+    """From one repack of a repo to the next: one that is force-pushed to all day is computed anew once an hour."""
+    sweep_rest_seconds: int = 3_600
+    """From one sweep to the next, which looks at all repos."""
+    sweep_grace_seconds: int = DAY_SECONDS
+    """From the moment that nobody names a pack any more until its bytes go; must outlast the slowest clone. Stored
+    bytes that never got a name go when they are as old, and at least an hour."""
+    ended_rows_kept_seconds: int = 30 * DAY_SECONDS
+    """How long the catalog remembers expired tokens, deleted repos and done jobs."""
+    lease_seconds: int = 120
+    """How long a process that died in a job keeps others from it; one that lives renews its lease all the while."""
     token_ttl_min: int = 60
     token_ttl_max: int = 365 * DAY_SECONDS
     token_ttl_default: int = DAY_SECONDS
+
+    def __post_init__(self) -> None:
+        if not _FSCK.fullmatch(self.fsck):
+            raise ValueError(f"fsck must be like badDate=ignore,hasDotgit=error, not {self.fsck[:200]!r}")
+
+    def severities(self) -> Mapping[str, Severity]:
+        """The severities of all defects that this process finds by itself."""
+        return _severities(self.fsck)
+
+
+@cache
+def _severities(fsck: str) -> Mapping[str, Severity]:
+    """Read once: every push asks."""
+    chosen = dict(part.lower().split("=") for part in fsck.split(",") if part)
+    return {
+        name: Severity(chosen[name.lower()]) if name.lower() in chosen else usual
+        for name, usual in DEFAULT_SEVERITIES.items()
+    }

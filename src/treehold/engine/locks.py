@@ -12,13 +12,13 @@ class KeyedLocks:
         self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
 
     @contextlib.asynccontextmanager
-    async def holding(self, key: Hashable) -> AsyncIterator[None]:
-        """Hold the key's lock for as long as the context lasts."""
+    async def holding(self, key: Hashable) -> AsyncIterator[bool]:
+        """Hold the key's lock for as long as the context lasts; tells whether somebody else held it before."""
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = (lock, users + 1)
         try:
             async with lock:
-                yield
+                yield users > 0
         finally:
             lock, users = self._locks.pop(key)
             if users > 1:

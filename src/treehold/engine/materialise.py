@@ -1,7 +1,10 @@
 """A repo's packs laid out for C Git, in a folder of this node that can be thrown away at any time.
 
 The packs are disjoint, so their bodies one after the other are one pack, and their indexes with shifted offsets are
-its index: nothing is indexed again. A folder belongs to a list of packs, not to a repo, so forks share it. It is built
+its index: nothing is indexed again. Where a list has grown a little since an earlier one was laid out, that is its
+*base*: a layout of its own that stays, with whatever C Git has worked out about it (``git_indexes.py``), and only what
+came since is laid out beside it, with the bases of its deltas. A folder belongs to a list of packs, not to a repo, so
+forks share it. It is built
 under a temporary name and renamed; whoever uses it, its builder first of all, holds a shared lock on it, and only an
 unlocked one is evicted. The folder of all of them is emptied when the server starts, so a crash leaves nothing
 half-written behind.
@@ -12,30 +15,43 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import math
 import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
 from treehold.catalog.base import PackRow
 from treehold.engine.locks import KeyedLocks
-from treehold.engine.pack_cache import PackCache
+from treehold.engine.pack_cache import PackCache, body_pieces, part_of
 from treehold.errors import StorageError
 from treehold.ids import Entropy
-from treehold.packs.concatenate import Concatenation, PackPart, shifts
+from treehold.packs.build import build_pack
+from treehold.packs.concatenate import Concatenation, shifts
+from treehold.packs.entry import PACK_TRAILER_BYTES
 from treehold.packs.git_index import to_git_index
-from treehold.packs.index import PackIndex, merge_indexes
+from treehold.packs.index import merge_indexes
+from treehold.packs.read import OpenPack, PackSet
+from treehold.packs.thin import missing_bases
 from treehold.store.base import Store
 
 _IN_USE: Final = "in-use.lock"
+_SPLIT_FROM_BYTES: Final = 1 << 20
+"""A smaller list is laid out in one: it costs less than to look for the bases of its last packs."""
+_GROWTH: Final = 1.5
+"""How much a list grows before it gets another base. So a byte is copied three times at most, and half as much again
+as the base is what C Git looks through without its help."""
+_BASES_BYTES_MAX: Final = 64 << 20
+"""Delta bases added beside a base, in memory; where there are more the list is laid out in one."""
 
 
 class Materialiser:
     """Lays out repos for C Git under ``folder``."""
 
     def __init__(self, folder: Path, *, packs: PackCache, store: Store, entropy: Entropy, bytes_max: int) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()  # layouts name each other
         self._packs = packs
         self._store = store
         self._entropy = entropy
@@ -49,61 +65,85 @@ class Materialiser:
 
         Raises CorruptStore, StorageError.
         """
-        layout = self._folder / _name(rows)
-        try:
-            lock = _lock_shared(layout)
-            is_new = lock is None
-            if lock is None:
-                lock = await self._build_once(layout, rows)
-        except OSError as error:
-            raise StorageError(f"cannot lay out a repo: {error.strerror}") from error
-        try:
+        base, later = split(rows)
+        async with contextlib.AsyncExitStack() as held:
+            beside = await held.enter_async_context(self.objects(base)) if later else None
+            layout = self._folder / _name(rows)
+            try:
+                lock = _lock_shared(layout)
+                is_new = lock is None
+                if lock is None:
+                    lock = await self._build_once(layout, rows, beside)
+            except OSError as error:
+                raise StorageError(f"cannot lay out a repo: {error.strerror}") from error
+            held.callback(os.close, lock)
             with contextlib.suppress(OSError):
                 os.utime(lock)  # last use, for eviction
             if is_new:
                 await asyncio.to_thread(self._evict)
             yield layout / "objects"
-        finally:
-            os.close(lock)
 
-    async def _build_once(self, layout: Path, rows: Sequence[PackRow]) -> int:
+    def base_objects(self, rows: Sequence[PackRow]) -> Path:
+        """Where the ``objects`` folder of the list's base is, while it is laid out."""
+        return self._folder / _name(split(rows)[0]) / "objects"
+
+    async def _build_once(self, layout: Path, rows: Sequence[PackRow], beside: Path | None) -> int:
         """Build it, unless somebody in this process did meanwhile, and answer the lock on it."""
         async with self._building.holding(layout.name):
             lock = _lock_shared(layout)
             while lock is None:
-                lock = await self._build(layout, rows)
+                lock = await self._build(layout, rows, beside)
             return lock
 
-    async def _build(self, layout: Path, rows: Sequence[PackRow]) -> int | None:
+    async def _build(self, layout: Path, rows: Sequence[PackRow], beside: Path | None) -> int | None:
         """Build it and answer the lock on it; None if another process was first and its folder is gone already."""
         temporary = self._folder / f".new-{self._entropy(12).hex()}"
         pack_folder = temporary / "objects" / "pack"
         try:
             pack_folder.mkdir(parents=True, mode=0o700)
             (temporary / _IN_USE).touch()
-            if rows:
+            if beside is not None:
+                await self._lay_out_beside(beside, pack_folder, rows)
+            elif rows:
                 await self._lay_out(pack_folder, rows)
             return _move_into_place(temporary, layout)
         finally:
             await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
 
+    async def _lay_out_beside(self, beside: Path, pack_folder: Path, rows: Sequence[PackRow]) -> None:
+        """Lay out what came after the base, made complete, and let C Git find the base."""
+        stored = await self._packs.open_all(rows)
+        later = [await self._packs.open(row) for row in split(rows)[1]]
+        bases = await asyncio.to_thread(_bases_pack, stored, later)
+        if bases is None:
+            await self._lay_out(pack_folder, rows)
+            return
+        info = pack_folder.parent / "info"
+        info.mkdir(mode=0o700)
+        (info / "alternates").write_bytes(os.fsencode(beside) + b"\n")
+        await self._write_pack(pack_folder, [*later, bases])
+
     async def _lay_out(self, pack_folder: Path, rows: Sequence[PackRow]) -> None:
-        parts = [(row, await self._packs.open(row)) for row in rows]
-        pack_file = pack_folder / "incoming"
-        layout = [PackPart(row.size_bytes, row.objects) for row in rows]
+        parts = [await self._packs.open(row) for row in rows]
+        linked = pack_folder / "linked"
+        if await self._link_single(rows, linked):
+            await asyncio.to_thread(_give_name, linked, parts, shifts=[0])
+        else:
+            await self._write_pack(pack_folder, parts)
+
+    async def _write_pack(self, pack_folder: Path, parts: Sequence[OpenPack]) -> None:
+        """Write these packs as one, with its index."""
+        layout = [part_of(opened) for opened in parts]
         whole = Concatenation(layout)
-        if not await self._link_single(rows, pack_file):
-            with pack_file.open("wb") as file:
-                file.write(whole.header)
-                for row, _ in parts:
-                    async for piece in self._packs.bodies(row):
-                        whole.feed(piece)
-                        file.write(piece)
-                file.write(whole.trailer())
-        trailer = await asyncio.to_thread(_trailer, pack_file)
-        indexes = [(opened.index, shift) for (_, opened), shift in zip(parts, shifts(layout), strict=True)]
-        await asyncio.to_thread(_write_git_index, pack_folder / f"pack-{trailer.hex()}.idx", indexes, trailer)
-        pack_file.rename(pack_folder / f"pack-{trailer.hex()}.pack")
+        pack_file = pack_folder / "incoming"
+        with pack_file.open("wb") as file:
+            file.write(whole.header)
+            for opened in parts:
+                async for piece in body_pieces(opened):
+                    whole.feed(piece)
+                    file.write(piece)
+            file.write(whole.trailer())
+        await asyncio.to_thread(_give_name, pack_file, parts, shifts=shifts(layout))
 
     async def _link_single(self, rows: Sequence[PackRow], pack_file: Path) -> bool:
         """A repo's only pack needs no copy: it stands by itself."""
@@ -137,14 +177,37 @@ def _name(rows: Sequence[PackRow]) -> str:
     return hashlib.sha1(b",".join(b"%d" % row.id for row in rows), usedforsecurity=False).hexdigest()
 
 
-def _trailer(pack_file: Path) -> bytes:
+def split(rows: Sequence[PackRow]) -> tuple[Sequence[PackRow], Sequence[PackRow]]:
+    """A list's base and what came after it; the base of a base is all of it.
+
+    The base is the shortest beginning that is as large as the last power of the growth that the whole list has passed.
+    """
+    total = sum(row.size_bytes for row in rows)
+    if total >= _SPLIT_FROM_BYTES:
+        enough = _GROWTH ** math.floor(math.log(total, _GROWTH))
+        for count, size_bytes in enumerate(accumulate(row.size_bytes for row in rows), 1):
+            if size_bytes >= enough:
+                return rows[:count], rows[count:]
+    return rows, ()
+
+
+def _bases_pack(stored: PackSet, later: Sequence[OpenPack]) -> OpenPack | None:
+    """A pack of what the later packs' deltas are made from and they lack; None if that is too much for memory."""
+    bases = missing_bases(later)
+    if sum(stored.size(oid) for oid in bases) > _BASES_BYTES_MAX:
+        return None
+    return OpenPack(*build_pack((stored.read(oid) for oid in sorted(bases)), level=1))
+
+
+def _give_name(pack_file: Path, parts: Sequence[OpenPack], *, shifts: Sequence[int]) -> None:
+    """Write a pack's index beside it, and name both as C Git does."""
     with pack_file.open("rb") as file:
-        file.seek(-20, os.SEEK_END)
-        return file.read(20)
-
-
-def _write_git_index(file: Path, parts: Sequence[tuple[PackIndex, int]], trailer: bytes) -> None:
-    file.write_bytes(to_git_index(merge_indexes(parts), trailer))
+        file.seek(-PACK_TRAILER_BYTES, os.SEEK_END)
+        trailer = file.read()
+    index = merge_indexes([(opened.index, shift) for opened, shift in zip(parts, shifts, strict=True)])
+    name = pack_file.with_name(f"pack-{trailer.hex()}.pack")
+    name.with_suffix(".idx").write_bytes(to_git_index(index, trailer))
+    pack_file.rename(name)
 
 
 def _move_into_place(temporary: Path, layout: Path) -> int | None:

@@ -13,7 +13,7 @@ import resource
 import signal
 import subprocess
 from asyncio.subprocess import Process
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from treehold.errors import NativeGitError, StorageError, Unavailable
 
 PIECE_BYTES: Final = 256 << 10
 _STDERR_BYTES_KEPT: Final = 4096
+_BUSY: Final = "the server is busy with other large requests, try again later"
 
 _CONFIG: Final = (
     "core.hooksPath=/dev/null",
@@ -34,9 +35,13 @@ _CONFIG: Final = (
     "pack.windowMemory=64m",
     "pack.deltaCacheSize=64m",
     "pack.writeBitmaps=false",
+    "pack.writeReverseIndex=false",
     "gc.auto=0",
     "protocol.allow=never",
 )
+
+
+_WRONG_SEVERITY: Final = re.compile("fatal: (.*(?:message id|message type|Cannot demote).*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +60,34 @@ class NativeGit:
         self._executable = executable
         self._limits = limits
         self._turns = asyncio.Semaphore(limits.native_processes)
+        self._waiting = 0
 
     async def output(
-        self, place: GitPlace, arguments: Sequence[str], *, stdin: bytes | int = b"", seconds: int | None = None
+        self,
+        place: GitPlace,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes | int = b"",
+        seconds: int | None = None,
+        began: Callable[[], None] | None = None,
     ) -> bytes:
         """All that a run prints; raises as :meth:`stream`. For outputs whose size the caller has bounded."""
-        async with contextlib.aclosing(self.stream(place, arguments, stdin=stdin, seconds=seconds)) as pieces:
+        run = self.stream(place, arguments, stdin=stdin, seconds=seconds, began=began)
+        async with contextlib.aclosing(run) as pieces:
             return b"".join([piece async for piece in pieces])
 
     async def stream(
-        self, place: GitPlace, arguments: Sequence[str], *, stdin: bytes | int = b"", seconds: int | None = None
+        self,
+        place: GitPlace,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes | int = b"",
+        seconds: int | None = None,
+        began: Callable[[], None] | None = None,
     ) -> AsyncGenerator[bytes]:
         """What a run prints, in pieces as they come; ``stdin`` is bytes or an open file's descriptor.
+
+        ``began`` is called when the run's turn has come and it works.
 
         The run may take ``seconds``, and never more than the limit, not counting what the reader takes between two
         pieces; it is ended when the iterator is closed early. Raises Unavailable when no turn comes in time or no
@@ -76,6 +97,8 @@ class NativeGit:
         async with self._turn(), self._process(place, arguments, stdin) as process:
             feeding = asyncio.create_task(_feed(process, stdin))
             complaints = asyncio.create_task(_last_bytes(process))
+            if began is not None:
+                began()
             seconds_left = float(seconds)
             clock = asyncio.get_running_loop().time
             try:
@@ -100,11 +123,17 @@ class NativeGit:
 
     @contextlib.asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
+        """Turns are given in the order in which they were asked for."""
+        if self._waiting >= self._limits.native_queue:
+            raise Unavailable(_BUSY)
+        self._waiting += 1
         try:
             async with asyncio.timeout(self._limits.native_wait_seconds):
                 await self._turns.acquire()
         except TimeoutError:
-            raise Unavailable("the server is busy with other large requests") from None
+            raise Unavailable(_BUSY) from None
+        finally:
+            self._waiting -= 1
         try:
             yield
         finally:
@@ -211,6 +240,23 @@ async def _end(process: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     await asyncio.shield(process.wait())
+
+
+def check_severities(executable: Path, fsck: str) -> None:
+    """Make sure that this git knows these names of ``git fsck``; raises StorageError with its own words."""
+    command = [str(executable), "index-pack", strict_option(fsck), os.devnull]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=30, check=False)  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        raise StorageError(f"cannot run {executable}: {error}") from error
+    wrong = _WRONG_SEVERITY.search(done.stderr.decode("utf-8", "replace"))
+    if wrong is not None:
+        raise StorageError(f"TREEHOLD_LIMITS__FSCK is not for this git: {wrong[1]}")
+
+
+def strict_option(fsck: str) -> str:
+    """How ``git index-pack`` is told to refuse what ``git fsck`` complains of, but for these severities."""
+    return f"--strict={fsck}" if fsck else "--strict"
 
 
 def git_version(executable: Path) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """What one process keeps for itself: caches, scratch folders, locks. All of it can be thrown away at any time."""
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,30 +9,36 @@ from typing import Self
 from treehold.catalog.base import HistoryCatalog
 from treehold.engine.answer_cache import AnswerCache
 from treehold.engine.git_dir import GitDirs
+from treehold.engine.git_indexes import GitIndexes
 from treehold.engine.limits import Limits
 from treehold.engine.locks import KeyedLocks
 from treehold.engine.materialise import Materialiser
 from treehold.engine.native import NativeGit
 from treehold.engine.pack_cache import PackCache
 from treehold.engine.reachable import ReachableSets
-from treehold.ids import Entropy
+from treehold.ids import Entropy, ObjectId, RepoId
 from treehold.store.base import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """A process's own things. ``spool`` is the folder where large pushes wait; ``push_locks`` lets the pushes to one
-    repo commit one after the other; ``trailers`` keeps the checksums of concatenated packs by their list."""
+    repo commit one after the other; ``trailers`` keeps the checksums of concatenated packs by their list, and
+    ``anchor_tips`` what refs pointed at by repo and generation. ``care_wanted`` is set when maintenance should not
+    wait for its time."""
 
     spool: Path
     packs: PackCache
     repos: Materialiser
     git_dirs: GitDirs
     native: NativeGit
+    indexes: GitIndexes
     reachable: ReachableSets
     answers: AnswerCache
+    care_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     push_locks: KeyedLocks = field(default_factory=KeyedLocks)
     trailers: OrderedDict[bytes, bytes] = field(default_factory=OrderedDict)
+    anchor_tips: OrderedDict[tuple[RepoId, int], frozenset[ObjectId]] = field(default_factory=OrderedDict)
 
     @classmethod
     def build(
@@ -56,6 +63,7 @@ class Node:
             repos=repos,
             git_dirs=git_dirs,
             native=native,
+            indexes=GitIndexes(native=native, repos=repos, git_dirs=git_dirs),
             reachable=reachable,
             answers=answers,
         )

@@ -14,11 +14,13 @@ from treehold.ids import PackId
 from treehold.packs.concatenate import PackPart
 from treehold.packs.index import PackIndex
 from treehold.packs.read import OpenPack, PackSet
+from treehold.protocol.sideband import HEADER_BYTES, SIDE_BAND_64K_BYTES
 from treehold.store.base import Store
 
 INDEX_SUFFIX: Final = ".index"
 """A stored pack's index lies beside it under its key with this suffix."""
-PIECE_BYTES: Final = 256 << 10
+PIECE_BYTES: Final = 4 * (SIDE_BAND_64K_BYTES - HEADER_BYTES)
+"""How much is sent before others are let in: nearly 256 KiB, which fill four packets to the brim."""
 _MAPPED_FROM_BYTES: Final = 256 << 10
 """A smaller file is read: every mapping costs a file descriptor, of which a process may have a thousand."""
 _MAPPINGS_MAX: Final = 512
@@ -65,16 +67,14 @@ class PackCache:
         data, index = await (self._stored(row.key) if row.key is not None else self._catalog.inline_pack(row.id))
         in_memory = [len(part) for part in (data, index) if isinstance(part, bytes)]
         opened = OpenPack(data, PackIndex.decode(index))
-        self._keep(row.id, _Held(opened, sum(in_memory) + _ENTRY_OVERHEAD_BYTES, 2 - len(in_memory)))
+        size_bytes = sum(in_memory) + opened.index.table_bytes + _ENTRY_OVERHEAD_BYTES
+        self._keep(row.id, _Held(opened, size_bytes, 2 - len(in_memory)))
         return opened
 
     async def bodies(self, row: PackRow) -> AsyncIterator[memoryview]:
         """A pack's entries as stored, without its header and trailer, in pieces."""
-        opened = await self.open(row)
-        view = opened.view[PackPart(row.size_bytes, row.objects).body]
-        for start in range(0, len(view), PIECE_BYTES):
-            yield view[start : start + PIECE_BYTES]
-            await asyncio.sleep(0)  # let other requests in between pieces
+        async for piece in body_pieces(await self.open(row)):
+            yield piece
 
     async def _stored(self, key: str) -> tuple[bytes | mmap.mmap, bytes | mmap.mmap]:
         return await self._blob(key), await self._blob(key + INDEX_SUFFIX)
@@ -98,6 +98,20 @@ class PackCache:
         if gone is not None:
             self._bytes -= gone.bytes
             self._mappings -= gone.mappings
+
+
+def part_of(opened: OpenPack) -> PackPart:
+    """A pack as a part of a larger one."""
+    return PackPart(len(opened.view), len(opened.index))
+
+
+async def body_pieces(opened: OpenPack) -> AsyncIterator[memoryview]:
+    """A pack's entries as they lie, without its header and trailer, in pieces."""
+    view = opened.view[part_of(opened).body]
+    for start in range(0, len(view), PIECE_BYTES):
+        if start:
+            await asyncio.sleep(0)  # let other requests in between pieces
+        yield view[start : start + PIECE_BYTES]
 
 
 def map_file(path: Path) -> mmap.mmap:

@@ -3,23 +3,28 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final
 
 from treehold.catalog.base import PackRow, Ref
+from treehold.engine.anchor import Anchor
 from treehold.engine.context import Engine
 from treehold.engine.git_dir import packed_refs
 from treehold.engine.pack_cache import PIECE_BYTES
 from treehold.engine.shallow import ShallowStep
 from treehold.engine.view import RepoView
 from treehold.engine.walk import Selection
+from treehold.errors import CorruptStore
 from treehold.ids import TAGS, ObjectId, RefName
-from treehold.packs.concatenate import Concatenation, PackPart
+from treehold.packs.concatenate import Concatenation, PackPart, concatenated_header
+from treehold.packs.entry import PACK_HEADER_BYTES, PACK_TRAILER_BYTES
 from treehold.packs.select import select_pack
 from treehold.protocol.fetch_request import FetchRequest
 
 _TRAILERS_KEPT: Final = 4096
+_PACKS_IN_A_ROW: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,9 @@ class Concatenated:
         yield whole.header
         key = self._key()
         known = engine.node.trailers.get(key)
-        for row in self.packs:
+        for count, row in enumerate(self.packs):
+            if count % _PACKS_IN_A_ROW == _PACKS_IN_A_ROW - 1:
+                await asyncio.sleep(0)  # let other requests in: small packs are one piece each
             async for piece in engine.node.packs.bodies(row):
                 if known is None:
                     whole.feed(piece)
@@ -44,6 +51,16 @@ class Concatenated:
             known = whole.trailer()
             _keep_trailer(engine, key, known)
         yield known
+
+    def piece_sizes(self) -> Iterator[int]:
+        """How many bytes each of the pieces has."""
+        yield PACK_HEADER_BYTES
+        for row in self.packs:
+            whole, rest = divmod(PackPart(row.size_bytes, row.objects).body_bytes, PIECE_BYTES)
+            yield from repeat(PIECE_BYTES, whole)
+            if rest:
+                yield rest
+        yield PACK_TRAILER_BYTES
 
     def _key(self) -> bytes:
         """A name of fixed size for the list, which may be long."""
@@ -91,6 +108,7 @@ class Computed:
             async for piece in stream:
                 yield piece
                 await asyncio.sleep(0)
+            engine.node.indexes.want(packs)
 
     def _tags(self) -> dict[RefName, Ref] | None:
         """C Git looks at the tags when the client wants those that point into what it gets."""
@@ -122,16 +140,25 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """A pack of objects that a walk in this process has chosen, copied from the stored packs."""
+    """A pack of objects that a walk in this process has chosen, copied from the stored packs.
+
+    With a ``key`` the node keeps it under that name in its answer cache, for whoever asks the same.
+    """
 
     view: RepoView
     selection: Selection
     thin: bool
+    key: str | None
     name: str = "walked"
 
     async def pieces(self, engine: Engine) -> AsyncGenerator[bytes | memoryview]:
-        """The pack, in pieces; raises CorruptStore."""
-        _ = engine
+        """The pack, in pieces; raises CorruptStore, StorageError."""
+        source = self._made() if self.key is None else engine.node.answers.pieces(self.key, self._made)
+        async with contextlib.aclosing(source) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _made(self) -> AsyncGenerator[bytes | memoryview]:
         pack = memoryview(await asyncio.to_thread(self._pack))
         for start in range(0, len(pack), PIECE_BYTES):
             yield pack[start : start + PIECE_BYTES]
@@ -141,10 +168,64 @@ class Walked:
         return b"".join(select_pack(self.view.stored, self.selection.chosen, had=had))
 
 
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """All of a repo that is not exact: what its refs reached at its anchor, made by ``base``, then the later packs.
+
+    The base is the same for all forks that began there, so one of them pays for it. Objects that came later are in no
+    pack before, and deltas rest on what may be seen, so both together are a sound pack.
+    """
+
+    base: "Computed | Walked"
+    anchor: Anchor
+
+    @property
+    def name(self) -> str:
+        """The base's, which is what there may be to do."""
+        return self.base.name
+
+    async def pieces(self, engine: Engine) -> AsyncGenerator[bytes | memoryview]:
+        """The pack, in pieces; raises as the base does."""
+        header = concatenated_header(self.anchor.objects)
+        digest = hashlib.sha1(header, usedforsecurity=False)
+        yield header
+        async with contextlib.aclosing(self._bodies(engine)) as pieces:
+            async for piece in pieces:
+                digest.update(piece)
+                yield piece
+        yield digest.digest()
+
+    async def _bodies(self, engine: Engine) -> AsyncGenerator[bytes | memoryview]:
+        expected = concatenated_header(len(self.anchor.reached))
+        async with contextlib.aclosing(self.base.pieces(engine)) as pieces:
+            async for piece in without_ends(pieces, header=expected):
+                yield piece
+        for row in self.anchor.later:
+            async for piece in engine.node.packs.bodies(row):
+                yield piece
+
+
+async def without_ends(
+    pieces: AsyncGenerator[bytes | memoryview], *, header: bytes
+) -> AsyncGenerator[bytes | memoryview]:
+    """A pack's entries: what is between its header and its trailer; raises CorruptStore for another header."""
+    held = b""
+    is_checked = False
+    async for piece in pieces:
+        held += piece
+        if not is_checked and len(held) >= len(header):
+            if not held.startswith(header):
+                raise CorruptStore("a computed pack does not hold what its tips reach")
+            held, is_checked = held[len(header) :], True
+        if is_checked:
+            passing, held = held[:-PACK_TRAILER_BYTES], held[-PACK_TRAILER_BYTES:]
+            yield passing
+
+
 def _keep_trailer(engine: Engine, key: bytes, trailer: bytes) -> None:
     engine.node.trailers[key] = trailer
     while len(engine.node.trailers) > _TRAILERS_KEPT:
         engine.node.trailers.popitem(last=False)
 
 
-Plan = Concatenated | Walked | Computed
+Plan = Concatenated | Grown | Walked | Computed

@@ -7,7 +7,6 @@ leaves at most a stored pack that no row names.
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,12 +15,12 @@ from typing import Final
 from treehold.catalog.base import NewPack, PushCommit, RefChange
 from treehold.engine import refs
 from treehold.engine.context import Engine
-from treehold.engine.exactness import stays_exact
+from treehold.engine.exactness import preserves
 from treehold.engine.gate import GitGuest
 from treehold.engine.ingest import QUICK_WORK, SmallIngest, full_work, ingest_small, nothing_pushed
 from treehold.engine.ingest_native import NativeIngest, ingest_native
+from treehold.engine.keep import keep_pack
 from treehold.engine.maintenance import discard_unreferenced
-from treehold.engine.pack_cache import INDEX_SUFFIX
 from treehold.engine.refs import Verdict
 from treehold.engine.spool import PackSpool
 from treehold.engine.view import RepoView, open_view
@@ -33,6 +32,9 @@ _IN_LINE_BYTES: Final = 32 << 10
 """A pack up to this size is taken in on the event loop: it takes less than the 5 ms after which a thread pays."""
 _IN_LINE_COMMANDS: Final = 256
 """The same bound for weighing ref updates."""
+
+_HASTE: Final = 4
+"""A repo with so many times the packs that call for a roll-up does not wait for its time."""
 
 Ingest = SmallIngest | NativeIngest
 
@@ -67,9 +69,11 @@ async def receive_push(engine: Engine, guest: GitGuest, request: PushRequest, pa
         async with contextlib.AsyncExitStack() as held:
             view = await open_view(engine, guest.repo.id)
             ingest = await held.enter_async_context(_taking_in(engine, request, pack, view))
-            async with engine.node.push_locks.holding(guest.repo.id):
+            async with engine.node.push_locks.holding(guest.repo.id) as has_waited:
                 for _ in range(engine.limits.push_attempts):
                     try:
+                        if has_waited:
+                            await _check_present(engine, view)
                         return await _settle(engine, guest, request, ingest)
                     except Conflict:
                         view = await open_view(engine, guest.repo.id)
@@ -111,11 +115,15 @@ async def _in_this_process(engine: Engine, pack: PackSpool, view: RepoView) -> S
     return None
 
 
+async def _check_present(engine: Engine, view: RepoView) -> None:
+    """Raise Conflict if the repo has moved on: the commit would say so too, but only after more work for nothing."""
+    repo = view.state.repo
+    if (await engine.catalog.repo_row(repo.id)).generation != repo.generation:
+        raise Conflict("the repo has moved on")
+
+
 async def _settle(engine: Engine, guest: GitGuest, request: PushRequest, ingest: Ingest) -> PushReport:
     """Weigh the commands, keep the pack and commit; raises Conflict when the repo has moved on."""
-    state = ingest.view.state
-    if (await engine.catalog.repo_row(state.repo.id)).generation != state.repo.generation:
-        raise Conflict("the repo has moved on")
     verdict = await _judge(engine, request, ingest)
     report = PushReport(
         unpack="ok",
@@ -123,8 +131,8 @@ async def _settle(engine: Engine, guest: GitGuest, request: PushRequest, ingest:
     )
     if not verdict.changes:
         return report
-    exact = await stays_exact(ingest, verdict, budget=engine.limits.history_walk_commits)
-    await _commit(engine, guest, ingest, verdict.changes, exact=exact)
+    is_growth = await preserves(ingest, verdict, budget=engine.limits.history_walk_commits)
+    await _commit(engine, guest, ingest, verdict.changes, preserves=is_growth)
     return report
 
 
@@ -136,7 +144,7 @@ async def _judge(engine: Engine, request: PushRequest, ingest: Ingest) -> Verdic
 
 
 async def _commit(
-    engine: Engine, guest: GitGuest, ingest: Ingest, changes: Sequence[RefChange], *, exact: bool
+    engine: Engine, guest: GitGuest, ingest: Ingest, changes: Sequence[RefChange], *, preserves: bool
 ) -> None:
     repo = ingest.view.state.repo
     pack = await _keep_bytes(engine, ingest) if len(ingest.index) else None
@@ -146,7 +154,7 @@ async def _commit(
         expected_generation=repo.generation,
         changes=tuple(changes),
         pack=pack,
-        exact=exact,
+        preserves=preserves,
         token=guest.token,
         now=engine.clock(),
     )
@@ -156,20 +164,14 @@ async def _commit(
         if pack is not None and pack.key is not None:
             await discard_unreferenced(engine, pack.key)
         raise
+    if len(ingest.view.state.packs) >= _HASTE * engine.limits.roll_up_packs:
+        engine.node.care_wanted.set()
     engine.failpoint("push.committed")
 
 
 async def _keep_bytes(engine: Engine, ingest: Ingest) -> NewPack:
-    """Small packs go into the catalog's row; larger ones are durable in the store before anything names them."""
-    objects, size_bytes = len(ingest.index), ingest.size_bytes
+    """The pack, durable; raises LimitExceeded when the repo would be too large with it."""
+    size_bytes = ingest.size_bytes
     if ingest.view.state.repo.size_bytes + size_bytes > engine.limits.repo_bytes_max:
         raise LimitExceeded(f"the repo would be larger than {engine.limits.repo_bytes_max} bytes")
-    index = ingest.index.encode()
-    if size_bytes <= engine.limits.inline_pack_bytes:
-        return NewPack(objects=objects, size_bytes=size_bytes, index=index, data=ingest.pack_bytes())
-    name = hashlib.sha256(index).hexdigest()
-    key = f"packs/{name[:2]}/{name[:40]}-{engine.entropy(8).hex()}.pack"
-    await engine.store.put(key, ingest.source)
-    engine.failpoint("push.pack-stored")
-    await engine.store.put(key + INDEX_SUFFIX, index)
-    return NewPack(objects=objects, size_bytes=size_bytes, index=b"", key=key)
+    return await keep_pack(engine, ingest.source, ingest.index, size_bytes=size_bytes)

@@ -93,7 +93,7 @@ async def list_objects(native: NativeGit, place: GitPlace, revisions: Iterable[s
 
     Raises NativeGitError, Unavailable.
     """
-    arguments = ["rev-list", "--objects", "--no-object-names", "--stdin"]
+    arguments = ["rev-list", "--objects", "--no-object-names", "--use-bitmap-index", "--stdin"]
     listed = await native.output(place, arguments, stdin="\n".join([*revisions, ""]).encode("ascii"))
     ids = await asyncio.to_thread(bytes.fromhex, listed.decode("ascii"))
     return (ObjectId(ids[start : start + OID_BYTES]) for start in range(0, len(ids), OID_BYTES))

@@ -13,11 +13,15 @@ _HEADER_BYTES: Final = 12
 
 
 class PackSpool:
-    """Takes a pack piece by piece. Use it through :func:`spool`, which removes the file in the end."""
+    """Takes a pack piece by piece. Use it through :func:`spool`, which removes the file in the end.
+
+    ``is_at_work`` says that the pack has all come and C Git has begun to work on it, which may take long.
+    """
 
     def __init__(self, path: Path, *, memory_bytes: int, bytes_max: int) -> None:
         self.path = path
         self.size_bytes = 0
+        self.is_at_work = False
         self._header = b""
         self._memory = bytearray()
         self._memory_bytes = memory_bytes
@@ -54,6 +58,10 @@ class PackSpool:
         except OSError as error:
             raise _failure(error) from error
         return self.path
+
+    def note_work(self) -> None:
+        """C Git has begun to work on it."""
+        self.is_at_work = True
 
     def discard(self) -> None:
         """Forget the pack."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -20,9 +21,21 @@ from treehold.engine.context import Engine
 from treehold.engine.gate import GitGuest
 from treehold.errors import PermissionDenied, RequestError, TreeholdError, Unauthenticated
 from treehold.git_http import receive_pack, upload_pack
-from treehold.git_http.body import ClientGone, Message, Receive, Scope, Send, while_connected, whole_body
+from treehold.git_http.body import (
+    ClientGone,
+    ClientTooSlow,
+    Message,
+    PacedReceive,
+    Receive,
+    Scope,
+    Send,
+    body_pieces,
+    while_connected,
+    whole_body,
+)
 from treehold.git_http.responses import send_refusal, send_text, send_whole
 from treehold.protocol.advertisement import encode_v0, encode_v2
+from treehold.telemetry import meters
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +47,8 @@ _SERVICES: Final[Mapping[str, Service]] = {
     "git-upload-pack": "git-upload-pack",
     "git-receive-pack": "git-receive-pack",
 }
+_VERSIONS: Final = {b"version=1": 1, b"version=2": 2}
+_V2_BODY: Final = encode_v2(V2_CAPABILITIES, service=b"git-upload-pack")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +81,17 @@ class GitDoor:
             await send_text(send, 404, "Not found: only smart HTTP is served")
             return
         started = _StartWatcher(send)
+        since = perf_counter()
         try:
             await self._answer(path, scope, receive, started)
         except ClientGone:
             pass
+        except ClientTooSlow:
+            await send_text(started, 408, "The request came too slowly", [(b"connection", b"close")])
         except TreeholdError as error:
             await self._fail(path, error, started)
+        finally:
+            meters.git_requests.labels(path.what, started.outcome).observe(perf_counter() - since)
 
     async def _answer(self, path: GitPath, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -98,25 +118,30 @@ class GitDoor:
             await self._serve(guest, service, (version, headers.get(b"content-encoding", b"")), receive, send)
 
     async def _advertise(self, guest: GitGuest, service: Service, version: int, send: Send) -> None:
-        word = service.encode("ascii")
         if service == "git-upload-pack" and version == 2:
-            body = encode_v2(V2_CAPABILITIES, service=word)
+            body = _V2_BODY
         else:
-            state = await self._engine.catalog.repo_state(guest.repo.id)
+            state = await self._engine.catalog.repo_state(guest.repo.id, seen=guest.repo)
             offered = UPLOAD_PACK_CAPABILITIES if service == "git-upload-pack" else RECEIVE_PACK_CAPABILITIES
-            body = encode_v0(advertised_refs(state), offered, service=word, version_1=version == 1)
+            service_name = service.encode("ascii")
+            body = encode_v0(advertised_refs(state), offered, service=service_name, version_1=version == 1)
         await send_whole(send, 200, body, [(b"content-type", f"application/x-{service}-advertisement".encode("ascii"))])
 
     async def _serve(
         self, guest: GitGuest, service: Service, spoken: tuple[int, bytes], receive: Receive, send: Send
     ) -> None:
         version, encoding = spoken
+        limits = self._engine.limits
+        paced = PacedReceive(
+            receive, idle_seconds=limits.body_idle_seconds, bytes_per_second_min=limits.body_bytes_per_second_min
+        )
         if service == "git-receive-pack":
-            await receive_pack.answer(self._engine, guest, receive, send, encoding=encoding)
+            pieces = body_pieces(paced, encoding=encoding)
+            await receive_pack.answer(self._engine, guest, pieces, receive, send)
             return
-        body = await whole_body(receive, encoding=encoding, bytes_max=self._engine.limits.request_bytes_max)
+        body = await whole_body(paced, encoding=encoding, bytes_max=limits.request_bytes_max)
         answer = upload_pack.answer_v2 if version == 2 else upload_pack.answer_v0
-        await while_connected(receive, answer(self._engine, guest.repo.id, body, send))
+        await while_connected(receive, answer(self._engine, guest.repo, body, send))
 
     async def _fail(self, path: GitPath, error: TreeholdError, send: "_StartWatcher") -> None:
         if not isinstance(error, RequestError):
@@ -132,14 +157,21 @@ class GitDoor:
 
 
 class _StartWatcher:
-    """Passes messages on and remembers whether an answer has begun."""
+    """Passes messages on and remembers whether an answer has begun, and with which status."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.has_started = False
+        self._status = 0
+
+    @property
+    def outcome(self) -> str:
+        """The class of the status that was sent, such as ``2xx``."""
+        return f"{self._status // 100}xx" if self._status else "none"
 
     async def __call__(self, message: Message) -> None:
         self.has_started = True
+        self._status = message.get("status", self._status)
         await self._send(message)
 
 
@@ -147,17 +179,12 @@ def _service(path: GitPath, scope: Scope) -> Service | None:
     """The service a request is for: named by the path, or by the query of ``info/refs``."""
     if path.what != "info/refs":
         return _SERVICES[path.what]
-    return next(
-        (
-            _SERVICES.get(value)
-            for name, value in parse_qsl(scope["query_string"].decode("latin-1"))
-            if name == "service"
-        ),
-        None,
-    )
+    query = scope["query_string"].decode("latin-1")
+    if query.startswith("service=") and query[8:] in _SERVICES:
+        return _SERVICES[query[8:]]
+    return next((_SERVICES.get(value) for name, value in parse_qsl(query) if name == "service"), None)
 
 
 def _version(git_protocol: bytes) -> int:
     """The highest protocol version that a Git-Protocol header offers; 0 without one."""
-    offered = {b"version=1": 1, b"version=2": 2}
-    return max((offered.get(word, 0) for word in git_protocol.split(b":")), default=0)
+    return max(_VERSIONS.get(word, 0) for word in git_protocol.split(b":"))

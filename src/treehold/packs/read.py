@@ -20,6 +20,7 @@ CACHE_BYTES_MAX: Final = 16 * 2**20
 OBJECT_BYTES_MAX: Final = 2 * 2**30
 """Largest object that is read into memory."""
 _TABLE_OBJECTS_MAX: Final = 200_000
+_KIND_BY_CODE: Final = {int(kind): kind for kind in ObjectKind}
 
 
 class OpenPack:
@@ -41,6 +42,10 @@ class OpenPack:
             return parse_entry_header(self.view, offset, self.end)
         except RejectedPack as error:
             raise CorruptStore(f"a stored pack is damaged: {error}") from error
+
+    def whole_kind_at(self, offset: int) -> ObjectKind | None:
+        """The kind of the entry there if it is a whole object; None for a delta, and for what is no entry."""
+        return _KIND_BY_CODE.get(self.view[offset] >> 4 & 7) if offset < self.end else None
 
     def entry_end(self, offset: int) -> int:
         """Where the entry that begins at ``offset`` ends."""
@@ -148,14 +153,12 @@ class PackSet:
 
     def kind(self, oid: ObjectId) -> ObjectKind:
         """The object's kind, from headers alone; raises NotFound, CorruptStore."""
-        return ObjectKind(self._walk(oid)[-1].header.kind_code)
+        pack, offset = self._place(oid)
+        return pack.whole_kind_at(offset) or ObjectKind(self._walk((pack, offset))[-1].header.kind_code)
 
     def size(self, oid: ObjectId) -> int:
         """The object's size in bytes, without making the object; raises NotFound, CorruptStore."""
-        place = self.find(oid)
-        if place is None:
-            raise NotFound(f"no object {oid.hex()}")
-        pack, offset = place
+        pack, offset = self._place(oid)
         header = pack.header_at(offset)
         if header.base_offset is None and header.base_oid is None:
             return header.size
@@ -166,21 +169,23 @@ class PackSet:
 
     def entry_bytes(self, oid: ObjectId) -> int:
         """How long the object's entry is in its pack; raises NotFound."""
-        place = self.find(oid)
-        if place is None:
-            raise NotFound(f"no object {oid.hex()}")
-        pack, offset = place
+        pack, offset = self._place(oid)
         return pack.entry_end(offset) - offset
 
     def depth(self, oid: ObjectId) -> int:
         """How many deltas lie between the object and a whole one, from headers alone; raises NotFound, CorruptStore."""
-        return len(self._walk(oid)) - 1
+        return len(self._walk(self._place(oid))) - 1
 
-    def _walk(self, oid: ObjectId) -> list[_Link]:
-        """The object's chain, down to the whole object."""
+    def _place(self, oid: ObjectId) -> tuple[OpenPack, int]:
+        """Where the object's entry is; raises NotFound."""
         place = self.find(oid)
         if place is None:
             raise NotFound(f"no object {oid.hex()}")
+        return place
+
+    def _walk(self, start: tuple[OpenPack, int]) -> list[_Link]:
+        """The chain of the object whose entry begins there, down to the whole object."""
+        place: tuple[OpenPack, int] | None = start
         chain: list[_Link] = []
         while place is not None:
             pack, offset = place
@@ -229,9 +234,9 @@ class PackSet:
         return found
 
     def _make_table(self) -> dict[ObjectId, tuple[OpenPack, int]]:
-        table = {}
+        table: dict[ObjectId, tuple[OpenPack, int]] = {}
         for pack in reversed(self._newest_first):  # the newest one last: it wins
-            for oid, offset in zip(pack.index.oids(), pack.index.offsets(), strict=True):
+            for oid, offset in pack.index.offset_by_oid().items():
                 table[oid] = (pack, offset)
         return table
 

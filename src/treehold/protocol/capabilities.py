@@ -49,10 +49,10 @@ def parse_capabilities(text: bytes, *, count_max: int = CAPABILITIES_MAX) -> Cap
 def encode_capabilities(entries: Iterable[bytes]) -> bytes:
     """Join words with blanks; one that holds a blank, NUL or line feed is our own mistake: ValueError."""
     words = tuple(entries)
-    for word in words:
-        if not word or any(byte in word for byte in (b" ", b"\0", b"\n")):
-            raise ValueError(f"not a capability: {word!r}")
-    return b" ".join(words)
+    text = b" ".join(words)
+    if not all(words) or text.count(b" ") >= max(1, len(words)) or b"\0" in text or b"\n" in text:
+        raise ValueError(f"not a capability, among {words!r}")
+    return text
 
 
 def require_sha1(capabilities: Capabilities) -> None:

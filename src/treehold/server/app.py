@@ -1,5 +1,6 @@
 """The application that a worker process serves: Git paths to the Git door, the rest to REST."""
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -14,12 +15,14 @@ from treehold.engine.context import Engine
 from treehold.errors import TreeholdError
 from treehold.git_http.app import GitDoor, parse_path
 from treehold.git_http.body import Receive, Scope, Send
-from treehold.git_http.responses import send_text
+from treehold.git_http.responses import send_text, send_whole
 from treehold.server.backends import build_engine
 from treehold.server.http_protocol import bound_heads
+from treehold.server.jobs import BackgroundCare
 from treehold.server.logs import configure_logs
 from treehold.server.settings import Settings
 from treehold.server.startup import require_git
+from treehold.telemetry import meters
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +35,7 @@ class Treehold:
         self._engine: Engine | None = None
         self._git: GitDoor | None = None
         self._api: FastAPI | None = None
+        self._care: BackgroundCare | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the lifespan's two."""
@@ -46,9 +50,12 @@ class Treehold:
             await send_text(send, 200, "alive")
         elif path == "/readyz":
             await self._tell_ready(send)
+        elif path == "/metrics":
+            body = await asyncio.to_thread(meters.exposition, self._settings.metrics_dir)
+            await send_whole(send, 200, body, [(b"content-type", meters.CONTENT_TYPE.encode("ascii"))])
         elif self._git is None or self._api is None:
             await send_text(send, 503, "starting or stopping")
-        elif parse_path(path) is not None or path.startswith("/git/"):
+        elif path.startswith("/git/") or parse_path(path) is not None:
             await self._git(scope, receive, send)
         else:
             await self._api(scope, receive, send)
@@ -73,7 +80,10 @@ class Treehold:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         engine, self._engine, self._git, self._api = self._engine, None, None, None
+        if self._care is not None:
+            await self._care.stop()
         if engine is not None:
+            await engine.node.indexes.close()
             await engine.catalog.close()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -82,6 +92,8 @@ class Treehold:
         self._engine = build_engine(self._settings, git=require_git(self._settings))
         self._git = GitDoor(self._engine)
         self._api = create_api(self._engine, remote_for=self._remote)
+        self._care = BackgroundCare(self._engine, seconds=self._settings.maintenance_seconds)
+        self._care.start()
         _end_with_parent()
 
     def _remote(self, row: RepoRow) -> str:

@@ -4,20 +4,18 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
-from pydantic import ValidationError
 
 from treehold.auth import secrets
 from treehold.errors import TreeholdError
-from treehold.ids import Milliseconds, TokenId
+from treehold.ids import TokenId
 from treehold.server import startup
 from treehold.server.backends import clock
+from treehold.server.care_commands import maintenance
+from treehold.server.command_line import DataDir, failure, run_deed, settings_with, when
 from treehold.server.http_protocol import BoundedHttpProtocol
 from treehold.server.settings import Settings, hand_down
 
@@ -30,9 +28,8 @@ app = typer.Typer(
 admin = typer.Typer(no_args_is_help=True, help="The operator's side: works on the data folder itself.")
 tokens = typer.Typer(no_args_is_help=True, help="API tokens, which programs show to the REST API.")
 admin.add_typer(tokens, name="token")
+admin.add_typer(maintenance, name="maintenance")
 app.add_typer(admin, name="admin")
-
-DataDir = Annotated[Path | None, typer.Option(help="Folder of all data. (default: ./data)")]
 
 
 @app.command()
@@ -43,7 +40,7 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Worker processes. (default: 1)")] = None,
 ) -> None:
     """Serve repos over REST and Git. Every option is also a setting TREEHOLD_… in the environment."""
-    settings = _settings(host=host, port=port, data_dir=data_dir, workers=workers)
+    settings = settings_with(host=host, port=port, data_dir=data_dir, workers=workers)
     try:
         startup.require_git(settings)
         with startup.serving(settings):
@@ -52,7 +49,7 @@ def serve(
             hand_down(settings)
             _run(settings)
     except TreeholdError as error:
-        raise _failure(error) from None
+        raise failure(error) from None
 
 
 @tokens.command("create")
@@ -60,7 +57,7 @@ def create_token(permission: Annotated[str, typer.Option(help="read or edit")], 
     """Make an API token and print it, this once."""
     if permission not in ("read", "edit"):
         raise typer.BadParameter("must be read or edit", param_hint="--permission")
-    settings = _settings(data_dir=data_dir)
+    settings = settings_with(data_dir=data_dir)
     secret = secrets.new_api_secret(os.urandom)
 
     async def create() -> str:
@@ -68,7 +65,7 @@ def create_token(permission: Annotated[str, typer.Option(help="read or edit")], 
             row = await startup.keep_api_token(catalog, settings, secret, "edit" if permission == "edit" else "read")
             return row.id
 
-    token_id = _run_on_catalog(create())
+    token_id = run_deed(create())
     typer.echo(secret)
     typer.echo(f"id {token_id}, {permission} permission, account {settings.account_id}; shown this once", err=True)
 
@@ -76,39 +73,31 @@ def create_token(permission: Annotated[str, typer.Option(help="read or edit")], 
 @tokens.command("list")
 def list_tokens(data_dir: DataDir = None) -> None:
     """List API tokens; their secrets are kept nowhere."""
-    settings = _settings(data_dir=data_dir)
+    settings = settings_with(data_dir=data_dir)
 
     async def listed() -> str:
         async with startup.opened_catalog(settings) as catalog:
             rows = await catalog.list_api_tokens()
         return "\n".join(
-            f"{row.id}  {row.permission}  {row.account}  {_when(row.created_at)}"
-            f"  {'revoked ' + _when(row.revoked_at) if row.revoked_at else 'active'}"
+            f"{row.id}  {row.permission}  {row.account}  {when(row.created_at)}"
+            f"  {'revoked ' + when(row.revoked_at) if row.revoked_at else 'active'}"
             for row in rows
         )
 
-    typer.echo(_run_on_catalog(listed()))
+    typer.echo(run_deed(listed()))
 
 
 @tokens.command("revoke")
 def revoke_token(token_id: Annotated[str, typer.Argument(help="Its id, as listed")], data_dir: DataDir = None) -> None:
     """Revoke an API token at once."""
-    settings = _settings(data_dir=data_dir)
+    settings = settings_with(data_dir=data_dir)
 
     async def revoke() -> str:
         async with startup.opened_catalog(settings) as catalog:
             await catalog.revoke_api_token(TokenId(token_id), clock())
             return token_id
 
-    typer.echo(f"revoked {_run_on_catalog(revoke())}")
-
-
-def _settings(**options: str | int | Path | None) -> Settings:
-    try:
-        return Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-        raise _failure(TreeholdError(f"bad settings: {problems}")) from None
+    typer.echo(f"revoked {run_deed(revoke())}")
 
 
 def _run(settings: Settings) -> None:
@@ -127,21 +116,6 @@ def _run(settings: Settings) -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
-
-
-def _run_on_catalog(deed: Coroutine[None, None, str]) -> str:
-    try:
-        return asyncio.run(deed)
-    except TreeholdError as error:
-        raise _failure(error) from None
-
-
-def _failure(error: TreeholdError) -> typer.Exit:
-    typer.echo(startup.explain(error), err=True)
-    return typer.Exit(1)
-
-
-def _when(at: Milliseconds) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     drain_seconds: int = Field(default=60, ge=0)
     head_bytes_max: int = Field(default=64 << 10, ge=1024)
     head_seconds: int = Field(default=30, ge=1)
+    maintenance_seconds: int = Field(default=60, ge=0)
     log_format: str = Field(default="text", pattern="^(text|json)$")
     failpoint: str = ""
     limits: Limits = Limits()
@@ -49,6 +50,11 @@ class Settings(BaseSettings):
         """What can be thrown away at any time."""
         return self.data_dir / "cache"
 
+    @property
+    def metrics_dir(self) -> Path | None:
+        """Where several processes count together; None while there is one."""
+        return self.cache_dir / "metrics" if self.workers > 1 else None
+
     def find_git(self) -> Path | None:
         """The git to run for large work; None when there is none."""
         found = str(self.git) if self.git else shutil.which("git")
@@ -61,6 +67,9 @@ def hand_down(settings: Settings) -> None:
     Without the API token: the first process has stored it already.
     """
     os.environ.pop(_PREFIX + "API_TOKEN", None)
+    if settings.metrics_dir is not None:
+        settings.metrics_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.metrics_dir)
     for name in ("host", "port", "data_dir", "workers", "account_id", "public_url", "git"):
         value = getattr(settings, name)
         if value is not None:

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import resource
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
@@ -10,23 +11,26 @@ from typing import Final
 from treehold.auth import secrets
 from treehold.catalog.base import ApiTokenRow, Permission
 from treehold.catalog.sqlite import SqliteCatalog
-from treehold.engine.native import git_version
+from treehold.engine.native import check_severities, git_version
 from treehold.errors import AlreadyExists, StorageError, TreeholdError
 from treehold.ids import AccountId, TokenId, new_id
 from treehold.server.backends import clear_scratch, clock, open_catalog
 from treehold.server.settings import Settings
 
 GIT_OLDEST: Final = (2, 39)
+_OPEN_FILES: Final = 65_536
+"""Each connection, mapped pack and run of git takes some; the usual 1,024 are used up by a few hundred clients."""
 
 
 def require_git(settings: Settings) -> Path:
-    """The git to run; raises StorageError when there is none or it is too old."""
+    """The git to run; raises StorageError when there is none, or it is too old or does not know the fsck settings."""
     git = settings.find_git()
     if git is None:
         raise StorageError("git is not on the PATH; install git 2.39 or newer, or set TREEHOLD_GIT")
     version = git_version(git)
     if version < GIT_OLDEST:
         raise StorageError(f"{git} is version {'.'.join(map(str, version))}; 2.39 or newer is needed")
+    check_severities(git, settings.limits.fsck)
     return git
 
 
@@ -41,9 +45,18 @@ def serving(settings: Settings) -> Iterator[None]:
         except OSError:
             raise StorageError(f"another server is serving {settings.data_dir}") from None
         clear_scratch(settings)
+        _allow_many_files()
         yield
     finally:
         os.close(descriptor)
+
+
+def _allow_many_files() -> None:
+    """Raise the bound on open files for this process and its workers as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextlib.asynccontextmanager

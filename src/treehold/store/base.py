@@ -5,8 +5,19 @@ all. Keys are slash-separated words of ``[0-9a-z._-]``.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from treehold.ids import Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob as it is listed; ``stored_at`` is when its key came to be, by the medium's clock."""
+
+    key: str
+    stored_at: Milliseconds
 
 
 class Store(Protocol):
@@ -15,7 +26,8 @@ class Store(Protocol):
     async def put(self, key: str, source: bytes | Path) -> None:
         """Keep the bytes, or the file's content, under ``key``; durable before it returns.
 
-        All or nothing: a crash in the middle leaves no blob. A file is copied or linked and stays where it is.
+        All or nothing: a crash in the middle leaves no blob. A file is copied or linked: it stays
+        where it is, and must not be changed any more.
         Raises AlreadyExists when the key is taken.
         """
         ...
@@ -32,8 +44,8 @@ class Store(Protocol):
         """Take the blob away; fine if it is not there."""
         ...
 
-    def keys(self) -> AsyncIterator[str]:
-        """All keys, in no order."""
+    def blobs(self) -> AsyncIterator[StoredBlob]:
+        """All blobs, in no order and never all in memory; one that comes or goes meanwhile may be there or not."""
         ...
 
     async def local_file(self, key: str) -> Path | None:

@@ -1,11 +1,12 @@
 """A store in a folder of the local disk.
 
 A put writes a temporary file beside its target, syncs it, links it to its name and syncs the folder: whenever the
-power goes, the blob is whole under its name or not there. What a crash leaves behind begins with ``.new-`` and is
-removed at the next start.
+power goes, the blob is whole under its name or not there. A file that lies on the same file system is linked in place
+of being written again. What a crash leaves behind begins with ``.new-`` and is removed at the next start.
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from treehold.errors import AlreadyExists, CorruptStore, StorageError
-from treehold.ids import Entropy
+from treehold.ids import Entropy, Milliseconds
+from treehold.store.base import StoredBlob
 
 _KEY = re.compile(r"[0-9a-z][0-9a-z._-]*(/[0-9a-z][0-9a-z._-]*)*")
 _TEMPORARY: Final = ".new-"
@@ -60,11 +62,15 @@ class LocalStore:
         except OSError as error:
             raise StorageError(f"cannot delete {key}: {error.strerror}") from error
 
-    async def keys(self) -> AsyncIterator[str]:
-        """See Store.keys."""
-        for path in await asyncio.to_thread(lambda: list(self._folder.rglob("*"))):
-            if path.is_file() and not path.name.startswith(_TEMPORARY):
-                yield path.relative_to(self._folder).as_posix()
+    async def blobs(self) -> AsyncIterator[StoredBlob]:
+        """See Store.blobs; a folder is read at a time."""
+        folders = [self._folder]
+        while folders:
+            folder = folders.pop()
+            inner, blobs = await asyncio.to_thread(self._list, folder)
+            folders += inner
+            for blob in blobs:
+                yield blob
 
     async def local_file(self, key: str) -> Path | None:
         """See Store.local_file."""
@@ -93,6 +99,26 @@ class LocalStore:
         finally:
             temporary.unlink(missing_ok=True)
 
+    def _list(self, folder: Path) -> tuple[list[Path], list[StoredBlob]]:
+        """The folders and the blobs in a folder."""
+        inner, blobs = [], []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir():
+                        inner.append(Path(entry.path))
+                    elif not entry.name.startswith(_TEMPORARY):
+                        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                            blobs.append(self._blob(entry))
+        except OSError as error:
+            raise StorageError(f"cannot list {folder.name}: {error.strerror}") from error
+        return inner, blobs
+
+    def _blob(self, entry: os.DirEntry[str]) -> StoredBlob:
+        """A listed file. Its link is its newest change: a linked file keeps the time at which it was written."""
+        stored_at = Milliseconds(entry.stat().st_ctime_ns // 1_000_000)
+        return StoredBlob(Path(entry.path).relative_to(self._folder).as_posix(), stored_at)
+
     def _make_folder(self, folder: Path) -> None:
         """Make the folder, and its name durable too: a synced file in a forgotten folder is lost."""
         if folder.is_dir():
@@ -117,6 +143,8 @@ def _missing(key: str) -> CorruptStore:
 
 
 def _write_durably(path: Path, source: bytes | Path) -> None:
+    if isinstance(source, Path) and _link_durably(path, source):
+        return
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
     with os.fdopen(descriptor, "wb") as file:
         if isinstance(source, bytes):
@@ -126,6 +154,25 @@ def _write_durably(path: Path, source: bytes | Path) -> None:
                 shutil.copyfileobj(original, file, _COPY_PIECE_BYTES)
         file.flush()
         os.fdatasync(file.fileno())
+
+
+def _link_durably(path: Path, source: Path) -> bool:
+    """Give the file itself another name; False where that cannot be done."""
+    if source.is_symlink():
+        return False
+    try:
+        path.hardlink_to(source)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another file system, or one without links
+        return False
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fchmod(descriptor, 0o400)
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

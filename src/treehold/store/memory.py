@@ -5,20 +5,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from treehold.errors import AlreadyExists, CorruptStore
+from treehold.ids import Clock, Milliseconds
+from treehold.store.base import StoredBlob
 
 
 class MemoryStore:
     """Blobs in a dict."""
 
-    def __init__(self) -> None:
-        self._blobs: dict[str, bytes] = {}
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._blobs: dict[str, tuple[bytes, Milliseconds]] = {}
 
     async def put(self, key: str, source: bytes | Path) -> None:
         """See Store.put."""
         data = source if isinstance(source, bytes) else await asyncio.to_thread(source.read_bytes)
         if key in self._blobs:
             raise AlreadyExists(f"the store already has {key}")
-        self._blobs[key] = data
+        self._blobs[key] = data, self._clock()
 
     async def read(self, key: str, offset: int, length: int) -> bytes:
         """See Store.read."""
@@ -32,10 +35,10 @@ class MemoryStore:
         """See Store.delete."""
         self._blobs.pop(key, None)
 
-    async def keys(self) -> AsyncIterator[str]:
-        """See Store.keys."""
-        for key in list(self._blobs):
-            yield key
+    async def blobs(self) -> AsyncIterator[StoredBlob]:
+        """See Store.blobs."""
+        for key, (_, stored_at) in list(self._blobs.items()):
+            yield StoredBlob(key, stored_at)
 
     async def local_file(self, key: str) -> Path | None:
         """See Store.local_file: there is never a file here."""
@@ -44,6 +47,6 @@ class MemoryStore:
 
     def _blob(self, key: str) -> bytes:
         try:
-            return self._blobs[key]
+            return self._blobs[key][0]
         except KeyError:
             raise CorruptStore(f"the store has no {key}") from None

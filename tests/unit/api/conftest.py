@@ -27,7 +27,7 @@ def engine(catalog: ToldCatalog) -> Engine:
     """An engine over the told catalog, at 1.000 seconds after 1970, with zeros for randomness."""
     return Engine(
         catalog=cast("Catalog", catalog),
-        store=MemoryStore(),
+        store=MemoryStore(clock=lambda: Milliseconds(1000)),
         node=cast("Node", None),
         clock=lambda: Milliseconds(1000),
         entropy=bytes,

@@ -13,6 +13,7 @@ from treehold.catalog.base import PushCommit
 from treehold.catalog.care import PACKS_IN_NEED_MIN, JobRow, PurgedCounts
 from treehold.catalog.sqlite_care import (
     acquire_lease,
+    find_named_keys,
     find_repos_in_need,
     list_jobs,
     purge_some,
@@ -100,3 +101,10 @@ def test_a_purge_deletes_a_little_at_a_time(connection: Connection, monkeypatch:
         steps.append(some)
     assert steps == [PurgedCounts(tokens=1, log_entries=3), PurgedCounts(log_entries=3), PurgedCounts(repos=2)]
     assert number(connection, "SELECT count(*) FROM repos", ()) == 1
+
+
+def test_keys_are_looked_up_in_the_index(connection: Connection) -> None:
+    """No row of a pack is read to see whether it names a key."""
+    sql = "SELECT key FROM packs INDEXED BY packs_key WHERE key IN (?, ?)"
+    assert "SEARCH packs USING COVERING INDEX packs_key" in _plan(connection, sql)
+    assert list(find_named_keys(connection, ["a", "b"])) == []

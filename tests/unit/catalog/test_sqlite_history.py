@@ -84,5 +84,6 @@ def test_the_log_is_read_from_its_end(connection: Connection, repo: RepoRow) -> 
     """Newest first, never more than asked for, and a negative number is none."""
     for generation in range(3):
         commit_push(connection, _push(repo.id, generation, set_ref(b"refs/heads/%d" % generation, "a")))
-    assert [entry.generation for entry in list_ref_log(connection, repo.id, 2)] == [3, 2]
-    assert list_ref_log(connection, repo.id, -1) == []
+    assert [entry.generation for entry in list_ref_log(connection, repo.id, 2, 0)] == [3, 2]
+    assert [entry.generation for entry in list_ref_log(connection, repo.id, 9, 1)] == [3, 2]
+    assert list_ref_log(connection, repo.id, -1, 0) == []

@@ -9,10 +9,14 @@ from sqlite3 import Connection
 import pytest
 
 from tests.contract.catalog_samples import ACCOUNT, NAMESPACE, new_repo, new_token
+from treehold.catalog import sqlite_listing
 from treehold.catalog.base import Cursor, Direction, RepoPage, RepoQuery, RepoSort
+from treehold.catalog.cursors import Position, encode_cursor
 from treehold.catalog.sqlite_listing import INLINE_OFFSET_MAX, _page_sql, is_slow, list_repos
+from treehold.catalog.sqlite_names import index_names
 from treehold.catalog.sqlite_repos import create_repo
 from treehold.catalog.sqlite_schema import migrate
+from treehold.errors import InvalidInput
 
 QUERY = RepoQuery(ACCOUNT, NAMESPACE, 2)
 
@@ -35,7 +39,7 @@ def test_every_order_is_served_by_an_index(
 ) -> None:
     """No listing sorts its namespace: each walks an index, and sorts ties among themselves at most."""
     sql = _page_sql(replace(QUERY, sort=sort, direction=direction, cursor=cursor))
-    parameters = {"namespace": 1, "value": 1, "id": "x", "limit": 3, "offset": 0}
+    parameters = {"namespace": 1, "value": 1, "key": 1, "limit": 3, "offset": 0}
     plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + sql, parameters)]
     index = {"created_at": "created", "updated_at": "updated", "last_push_at": "pushed", "name": "live_name"}[sort]
     assert any(f"USING INDEX repos_{index}" in step for step in plan)
@@ -56,6 +60,47 @@ def test_a_page_goes_on_where_the_last_one_ended(connection: Connection) -> None
 def test_a_page_of_nothing_has_no_cursor(connection: Connection, limit: int) -> None:
     """A limit of nothing answers the total alone."""
     assert list_repos(connection, replace(QUERY, limit=limit)) == RepoPage((), 5, None)
+
+
+def test_a_cursor_without_a_key_is_refused(connection: Connection) -> None:
+    """The last row is named by its key, and a cursor that names something else is none of this catalog's."""
+    for text in ("x", "", "-1", "1" * 19):
+        cursor = encode_cursor("created_at", "desc", Position(1, text))
+        with pytest.raises(InvalidInput):
+            list_repos(connection, replace(QUERY, cursor=cursor))
+
+
+def test_equal_times_go_by_the_order_of_creation(connection: Connection) -> None:
+    """Rows of one time follow each other as they were made, and backwards in descending lists."""
+    connection.execute("UPDATE repos SET created_at = 1")
+    page = list_repos(connection, replace(QUERY, limit=9))
+    assert [row.name for row in page.rows] == [f"repo-{number}" for number in (4, 3, 2, 1, 0)]
+
+
+NAMES = [f"agent-{number}" if number % 60 else f"other{number}" for number in range(120)]
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("search", ["AGENT-1", "t-1", "-11", "1", "agent", "1-x", "%", ""])
+@pytest.mark.parametrize(("scanned", "most"), [(0, 1000), (1000, 1000), (0, 10), (1000, 10), (0, 0)])
+def test_all_ways_of_searching_find_the_same(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, scanned: int, most: int, search: str, direction: Direction
+) -> None:
+    """By the index of names, by looking at all of them, and by walking the order: one result, in pages."""
+    for number, name in enumerate(NAMES):
+        create_repo(connection, new_repo(name, namespace="many", now=number // 3), new_token())
+        create_repo(connection, new_repo(name, now=number), new_token())
+        if number == 100:
+            index_names(connection, 5 + 2 * 101)
+    monkeypatch.setattr(sqlite_listing, "SCANNED_REPOS_MAX", scanned)
+    monkeypatch.setattr(sqlite_listing, "MATCHES_MAX", most)
+    query = replace(QUERY, namespace="many", search=search, direction=direction, limit=50)
+    pages = [list_repos(connection, query)]
+    while pages[-1].cursor is not None:
+        pages.append(list_repos(connection, replace(query, cursor=pages[-1].cursor)))
+    found = [name for name in NAMES if search.lower() in name]
+    assert [row.name for page in pages for row in page.rows] == (found if direction == "asc" else found[::-1])
+    assert {page.total for page in pages} == {len(found)}
 
 
 def test_an_unknown_namespace_is_an_empty_page(connection: Connection) -> None:

@@ -94,3 +94,12 @@ def test_a_deleted_repo_leaves_its_row_alone(connection: Connection) -> None:
         delete_repo(connection, ACCOUNT, NAMESPACE, "two", at(5))
     with pytest.raises(NotFound):
         find_repo(connection, ACCOUNT, NAMESPACE, "one")
+
+
+def test_a_source_in_the_own_namespace_is_kept_short(connection: Connection) -> None:
+    """What the namespace's row tells is not told again in the row of each fork, and every source comes back whole."""
+    sources = {"a": "artifacts:agents/parent", "b": "artifacts:agents2/parent", "c": "git:https://x/y.git", "d": None}
+    for name, source in sources.items():
+        assert create_repo(connection, new_repo(name, source=source), new_token()).source == source
+    kept = [source for (source,) in connection.execute("SELECT source FROM repos ORDER BY name")]
+    assert kept == ["/parent", "artifacts:agents2/parent", "git:https://x/y.git", None]

@@ -23,6 +23,7 @@ from treehold.catalog import sqlite_schema
 from treehold.catalog.base import PackRow, Ref
 from treehold.catalog.snapshot_codec import encode_refs
 from treehold.catalog.sqlite import SqliteCatalog
+from treehold.catalog.sqlite_names import find_candidates
 from treehold.catalog.sqlite_schema import MIGRATIONS, migrate
 from treehold.errors import CatalogError, CorruptStore
 from treehold.ids import PackId, RepoId
@@ -134,15 +135,20 @@ async def test_a_file_of_version_1_is_brought_up(tmp_path: Path, monkeypatch: py
     in_snapshot = (PackRow(PackId(1), 3, 12, 400, None, 3), PackRow(PackId(2), 4, 9000, 2**33, "ab/cd-1", 4))
     over_it = tuple(PackRow(PackId(pack), pack + 2, 12, 400, None, pack + 2) for pack in range(3, 11))
     parent, fork = await catalog.repo_state(RepoId("parent")), await catalog.repo_state(RepoId("fork"))
+    assert (fork.repo.source, parent.repo.source) == ("artifacts:agents/parent", None)
+    tokens, _ = await catalog.list_tokens(parent.repo.id, state="all", now=at(0), limit=9, offset=0)
+    assert [(token.id, token.scope, token.expires_at) for token in tokens] == [("t", "write", 9)]
     assert parent.packs == (*in_snapshot, *over_it)
     assert (fork.packs, fork.refs) == (in_snapshot, {MAIN: Ref(oid_of("a"))})
     assert (await catalog.repo_state(RepoId("empty"))).packs == ()
     assert (await catalog.find_token(digest_of("t")))[1] == parent.repo
     needs = await catalog.repos_in_need(packs_min=8, limit=9)
     assert [(need.repo, need.packs, need.replaced_at) for need in needs] == [("parent", 10, None)]
-    assert await push(catalog, fork.repo, 4, pack=new_pack("new"), exact=False) == 5
+    assert (fork.repo.origin, fork.repo.anchor) == (4, 4)
+    for generation in range(4, 12):
+        await push(catalog, fork.repo, generation, pack=new_pack(f"new-{generation}"), preserves=False)
     needs = await catalog.repos_in_need(packs_min=8, limit=9)
-    assert [(need.packs, need.is_fork) for need in needs] == [(10, False), (3, True)]
+    assert [(need.packs, need.is_fork) for need in needs] == [(10, False), (8, True)]
     await replace_packs(catalog, parent.repo, parent.packs[1:4], new_pack("roll"), now=60)
     spans = [(pack.first_generation, pack.generation) for pack in (await catalog.repo_state(RepoId("parent"))).packs]
     assert spans[:3] == [(3, 3), (4, 6), (7, 7)]
@@ -162,6 +168,16 @@ async def test_a_damaged_list_stops_no_migration(tmp_path: Path, monkeypatch: py
     assert await catalog.doom_unreferenced(at(7)) == 2
     assert [pack.id for pack in await catalog.doomed_packs(at(8), 9)] == [11, 12]
     await catalog.close()
+
+
+async def test_the_names_of_an_old_file_are_indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repos that were there before the index of names are found by it."""
+    path = tmp_path / "catalog.db"
+    _fill_version_1(path, monkeypatch)
+    await SqliteCatalog.open(path).close()
+    with closing(sqlite3.connect(path)) as made:
+        assert find_candidates(made, "parent", 9) == [1]
+        assert find_candidates(made, "deleted", 9) == [5]
 
 
 def test_an_old_file_ends_as_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

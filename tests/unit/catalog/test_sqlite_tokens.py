@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from sqlite3 import Connection
 
 import pytest
@@ -50,10 +51,15 @@ def test_a_token_is_found_with_its_repo(connection: Connection, repo: RepoRow) -
 
 def test_a_token_look_up_reads_no_table_through(connection: Connection) -> None:
     """Token, repo and namespace are each found by a key."""
-    sql = "EXPLAIN QUERY PLAN SELECT live_repos.* FROM tokens JOIN live_repos ON live_repos.key = tokens.repo"
-    plan = [row[3] for row in connection.execute(sql + " WHERE tokens.digest = x'00'")]
+    asked: list[str] = []
+    connection.set_trace_callback(asked.append)
+    with pytest.raises(NotFound):
+        find_token(connection, digest_of("nobody"))
+    connection.set_trace_callback(None)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}")]
     assert len(plan) == 3
     assert all(step.startswith("SEARCH") for step in plan)
+    assert "USING INDEX tokens_digest" in plan[0]
 
 
 def test_tokens_are_kept_for_live_repos_only(connection: Connection, repo: RepoRow) -> None:
@@ -70,7 +76,14 @@ def test_tokens_are_kept_for_live_repos_only(connection: Connection, repo: RepoR
 def test_a_digest_is_kept_once(connection: Connection, repo: RepoRow) -> None:
     """The same secret cannot open two repos."""
     with pytest.raises(sqlite3.IntegrityError):
-        create_token(connection, repo.id, new_token("first"))
+        create_token(connection, repo.id, replace(new_token("other"), digest=digest_of("first")))
+
+
+def test_a_token_has_its_scope(connection: Connection, repo: RepoRow) -> None:
+    """What is kept as a flag comes back as a word."""
+    create_token(connection, repo.id, new_token("reader", scope="read", created=2))
+    assert [token.scope for token in list_tokens(connection, repo.id, "all", at(0), (9, 0))[0]] == ["read", "write"]
+    assert find_token(connection, digest_of("reader"))[0].scope == "read"
 
 
 def test_a_token_is_revoked_once(connection: Connection, repo: RepoRow) -> None:

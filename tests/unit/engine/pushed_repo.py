@@ -69,6 +69,8 @@ def view(
         source=None,
         generation=1,
         exact=visible is None,
+        anchor=0,
+        origin=0,
         size_bytes=0,
         object_count=0,
         created_at=Milliseconds(1),

@@ -44,6 +44,7 @@ async def engine_in(folder: Path, *, limits: Limits | None = None, git: Path = N
             failpoint=lambda _: None,
         )
     finally:
+        await node.indexes.close()
         await catalog.close()
 
 
@@ -69,15 +70,21 @@ class SmallRepo:
         objects: Sequence[Object],
         refs: dict[bytes, ObjectId | Ref | None],
         *,
-        exact: bool = True,
+        preserves: bool = True,
         stored: bool = False,
     ) -> None:
         """Commit a pack of these objects, inline or in the store, with these new values of refs."""
-        state = await self.state()
-        changes = tuple(_change(state, RefName(name), value) for name, value in refs.items())
         pack = await self._pack(objects, stored=stored) if objects else None
+        await self.commit(pack, refs, preserves=preserves)
+
+    async def commit(
+        self, pack: NewPack | None, refs: dict[bytes, ObjectId | Ref | None] | None = None, *, preserves: bool = True
+    ) -> None:
+        """Commit a pack made by hand."""
+        state = await self.state()
+        changes = tuple(_change(state, RefName(name), value) for name, value in (refs or {}).items())
         await self.engine.catalog.commit_push(
-            PushCommit(self.row.id, state.repo.generation, changes, pack, exact, None, NOW)
+            PushCommit(self.row.id, state.repo.generation, changes, pack, preserves, None, NOW)
         )
 
     async def grow(self, *lines: Sequence[Object], name: bytes = MAIN, stored: bool = False) -> None:

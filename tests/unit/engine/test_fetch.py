@@ -10,14 +10,18 @@ from tests.unit.engine.small_repo import MAIN, SmallRepo, engine_in
 from tests.wire.raw_git import commit, history, oid_of
 from treehold.catalog.base import Ref
 from treehold.engine import fetch
+from treehold.engine.anchor import Anchor
 from treehold.engine.context import Engine
 from treehold.engine.fetch import Negotiation, choose_plan, negotiate
 from treehold.engine.limits import Limits
-from treehold.engine.plans import Concatenated
+from treehold.engine.plans import Concatenated, Grown, Walked
+from treehold.engine.reachable import OidSet
 from treehold.engine.view import RepoView
 from treehold.errors import UnwantedObject
 from treehold.ids import ObjectId, ObjectKind, RefName
 from treehold.objects.tag import Tag, encode_tag
+from treehold.packs.resolve import no_base, resolve_pack
+from treehold.packs.scan import scan_pack
 from treehold.protocol.fetch_request import FetchRequest
 
 LINE = history(*(b"%d" % number for number in range(6)))
@@ -148,6 +152,7 @@ async def test_a_have_that_was_never_a_tip(engine: Engine) -> None:
 
 async def test_the_log_is_looked_at_only_so_far_back(repo: SmallRepo, monkeypatch: pytest.MonkeyPatch) -> None:
     """A generation beyond the part of the log that is read is not found, nor one that the part cuts in two."""
+    monkeypatch.setattr(fetch, "_LOG_ENTRIES_FIRST", 1)
     monkeypatch.setattr(fetch, "_LOG_ENTRIES_LOOKED_AT", 3)
     request = replace(PLAIN, wants=(COMMITS[5],))
     assert await stored_packs(repo, replace(request, haves=(COMMITS[3],))) == ("since", 2)
@@ -187,9 +192,43 @@ async def test_packs_made_of_old_and_new_ones_are_not_sent_since(repo: SmallRepo
     assert await stored_packs(repo, replace(request, haves=(COMMITS[0],)), odd) == ("since", 2)
 
 
-async def test_a_repo_that_is_not_exact_sends_no_stored_packs(repo: SmallRepo) -> None:
-    """When packs may hold more than the refs reach they are sent to nobody as they are."""
+async def test_a_repo_that_is_not_exact_sends_what_came_after_its_anchor(repo: SmallRepo) -> None:
+    """Packs up to the anchor may hold more than the refs reach, and are sent to nobody as they are."""
     view = await repo.view()
-    odd = replace(view, state=replace(view.state, repo=replace(view.state.repo, exact=False)))
-    for haves in ((), (COMMITS[2],)):
-        assert await stored_packs(repo, replace(PLAIN, wants=(COMMITS[5],), haves=haves), odd) is None
+    anchor = Anchor(view.state.packs[:3], frozenset({COMMITS[2]}), OidSet(map(oid_of, LINE[:9])), view.state.packs[3:])
+    row = replace(view.state.repo, exact=False, anchor=3)
+    odd = replace(view, state=replace(view.state, repo=row), anchor=anchor)
+    for known, plan in ((4, ("since", 1)), (2, ("since", 3)), (1, None)):
+        request = replace(PLAIN, wants=(COMMITS[5],), haves=(COMMITS[known],))
+        assert await stored_packs(repo, request, odd) == plan
+
+
+async def test_all_of_a_repo_that_is_not_exact(repo: SmallRepo) -> None:
+    """What was reached at the anchor is made once, whatever came later; without an anchor all of it is made."""
+    view = await repo.view()
+    anchor = Anchor(view.state.packs[:3], frozenset({COMMITS[2]}), OidSet(map(oid_of, LINE[:9])), view.state.packs[3:])
+    odd = replace(view, state=replace(view.state, repo=replace(view.state.repo, exact=False, anchor=3)))
+    request = replace(PLAIN, wants=(COMMITS[5],))
+    for name in ("walked", "cached"):
+        based = replace(odd, anchor=anchor)
+        plan = await choose_plan(repo.engine, based, await asked(repo, request, based))
+        assert isinstance(plan, Grown)
+        assert plan.name == name
+        pack = b"".join([bytes(piece) async for piece in plan.pieces(repo.engine)])
+        found = resolve_pack(scan_pack(pack), external_base=no_base)
+        assert {item.oid for item in found} == set(map(oid_of, LINE))
+    assert isinstance(await choose_plan(repo.engine, odd, await asked(repo, request, odd)), Walked)
+
+
+async def test_a_walk_without_haves_is_kept(repo: SmallRepo) -> None:
+    """Who asks the same gets the same pack; what one client lacks is of no use to the next."""
+    request = replace(PLAIN, wants=(COMMITS[3],))
+    for name in ("walked", "cached"):
+        plan = await choose_plan(repo.engine, await repo.view(), await asked(repo, request))
+        assert plan.name == name
+        assert len([piece async for piece in plan.pieces(repo.engine)]) > 0
+    for _ in range(2):
+        increment = replace(request, haves=(oid_of(LINE[4]),), wants=(COMMITS[3],))
+        plan = await choose_plan(repo.engine, await repo.view(), await asked(repo, increment))
+        assert plan.name == "walked"
+        assert len([piece async for piece in plan.pieces(repo.engine)]) > 0

@@ -31,14 +31,14 @@ def pack_of(*objects: Object) -> bytes:
 
 def kept(ingest: SmallIngest) -> PackSet:
     """What would be stored."""
-    return PackSet([OpenPack(ingest.pack_bytes(), ingest.index)])
+    return PackSet([OpenPack(ingest.source, ingest.index)])
 
 
 def test_a_pack_is_kept_as_it_was_pushed() -> None:
     """New objects on top of the repo's stay byte for byte."""
     pack = pack_of(*NEW)
     ingest = take(pack)
-    assert ingest.pack_bytes() == pack
+    assert ingest.source == pack
     assert ingest.size_bytes == len(pack)
     assert set(ingest.index.oids()) == {oid_of(item) for item in NEW}
 
@@ -70,7 +70,7 @@ def test_a_push_without_a_pack_reads_like_the_repo() -> None:
     """Nothing is kept."""
     ingest = nothing_pushed(REPO)
     assert ingest.read(oid_of(OLD[0])) == OLD[0]
-    assert (len(ingest.index), ingest.size_bytes, ingest.pack_bytes()) == (0, 0, b"")
+    assert (len(ingest.index), ingest.size_bytes, ingest.source) == (0, 0, b"")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,12 @@ def test_a_malformed_object_is_refused_in_the_words_of_git_fsck() -> None:
     bad: Object = (ObjectKind.TREE, b"100644 .git\0" + oid_of(blob(b"x")))
     with pytest.raises(MalformedObject, match="hasDotgit"):
         take(pack_of(blob(b"x"), bad))
+    lenient = Limits(fsck="hasDotgit=ignore")
+    assert oid_of(bad) in take(pack_of(blob(b"x"), bad), limits=lenient).pushed
+    old_wart: Object = (ObjectKind.TREE, b"0100644 a\0" + oid_of(blob(b"x")))
+    assert oid_of(old_wart) in take(pack_of(blob(b"x"), old_wart)).pushed
+    with pytest.raises(MalformedObject, match="zeroPaddedFilemode"):
+        take(pack_of(blob(b"x"), old_wart), limits=Limits(fsck="zeroPaddedFilemode=error"))
 
 
 def test_hidden_objects_are_neither_bases_nor_links() -> None:
@@ -117,7 +123,7 @@ def test_a_visible_base_serves_a_thin_pack() -> None:
     writer.ref(oid_of(OLD[0]), encode_delta(b"old", b"older"))
     ingest = take(writer.pack())
     assert ingest.read(oid_of(blob(b"older"))) == blob(b"older")
-    assert ingest.pack_bytes() == writer.pack()
+    assert ingest.source == writer.pack()
 
 
 def test_a_tree_may_be_a_delta_of_a_stored_one() -> None:
@@ -149,7 +155,7 @@ def test_a_commit_stays_a_delta_of_one_beside_it() -> None:
     for kind, data in NEW:
         offset = writer.add(kind, data)
     writer.ofs(offset, encode_delta(NEW[2][1], other[1]))
-    assert take(writer.pack()).pack_bytes() == writer.pack()
+    assert take(writer.pack()).source == writer.pack()
 
 
 def test_a_chain_that_would_be_too_long_is_cut() -> None:
@@ -208,5 +214,5 @@ def test_an_index_tells_where_everything_is() -> None:
     """What is kept can be read back from pack and index alone."""
     ingest = take(pack_of(*OLD, *NEW))
     decoded = PackIndex.decode(ingest.index.encode())
-    packs = PackSet([OpenPack(ingest.pack_bytes(), decoded)])
+    packs = PackSet([OpenPack(ingest.source, decoded)])
     assert [packs.read(oid_of(item)) for item in NEW] == NEW

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.properties.pack_strategies import PackWriter, blob_oid, encode_delta
 from tests.unit.engine.small_repo import SmallRepo, engine_in
 from tests.wire.raw_git import Object, blob, history, oid_of
-from treehold.catalog.base import PackRow
+from treehold.catalog.base import NewPack, PackRow
 from treehold.engine import materialise
 from treehold.engine.context import Engine
 from treehold.engine.limits import Limits
 from treehold.engine.materialise import Materialiser
 from treehold.errors import CorruptStore, StorageError
+from treehold.ids import PackId
 from treehold.packs.git_index import from_git_index
+from treehold.packs.index import PackIndex
 from treehold.packs.read import OpenPack, PackSet
 
 LINE = history(b"1", b"2", b"3")
@@ -89,6 +92,58 @@ async def test_an_empty_repo_has_an_empty_layout(engine: Engine) -> None:
     """A repo without packs is a folder for objects without any."""
     async with engine.node.repos.objects(()) as objects:
         assert list((objects / "pack").iterdir()) == []
+
+
+def sizes(*sizes: int) -> tuple[PackRow, ...]:
+    """Packs of these sizes."""
+    return tuple(PackRow(PackId(row), row, 1, size, None, row) for row, size in enumerate(sizes, 1))
+
+
+def test_the_base_of_a_list_stays_while_it_grows_a_little() -> None:
+    """It changes when the list has grown by half, and then it is nearly all of the list; a small list is its own."""
+    rows = sizes(3 << 20, *[50_000] * 100)
+    counts = [len(materialise.split(rows[:count])[0]) for count in range(1, len(rows) + 1)]
+    assert counts == sorted(counts)
+    assert len(set(counts)) == 4
+    for count, base in enumerate(counts, 1):
+        before, after = materialise.split(rows[:count])
+        assert (*before, *after) == rows[:count]
+        assert sum(row.size_bytes for row in after) <= sum(row.size_bytes for row in before) / 2
+        assert materialise.split(before) == (before, ())
+        assert base == len(before)
+    for rows in (sizes(), sizes(100, 5), sizes(1 << 20, 500 << 20), sizes(100 << 20, 60 << 20)):
+        assert materialise.split(rows) == (rows, ())
+    rows = sizes(1 << 20, 500 << 20, *[1000] * 50)
+    assert materialise.split(rows) == (rows[:2], rows[2:])
+
+
+async def test_what_came_after_the_base_is_laid_out_beside_it(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The later packs are made complete with the bases of their deltas; the base stays, and is there while in use."""
+    monkeypatch.setattr(materialise, "_SPLIT_FROM_BYTES", 1)
+    old, new = os.urandom(3000), os.urandom(100)
+    repo = await SmallRepo.make(engine)
+    await repo.grow([blob(old)])
+    delta = PackWriter()
+    offset = delta.ref(blob_oid(old), encode_delta(old, old + new))
+    index = PackIndex.build([(blob_oid(old + new), 0, offset)])
+    await repo.commit(NewPack(1, len(delta.pack()), index.encode(), data=delta.pack()))
+    rows = (await repo.state()).packs
+    async with engine.node.repos.objects(rows) as objects:
+        base = Path((objects / "info" / "alternates").read_text().strip())
+        assert base == engine.node.repos.base_objects(rows)
+        assert read_layout(base).read(blob_oid(old))[1] == old
+        assert read_layout(objects).read(blob_oid(old + new))[1] == old + new
+        assert len(list(folder.iterdir())) == 2
+        async with another(engine, folder).objects(await rows_of(engine)):
+            assert base.exists()
+    monkeypatch.setattr(materialise, "_BASES_BYTES_MAX", 10)
+    async with another(engine, folder).objects(await rows_of(engine)):
+        pass
+    async with engine.node.repos.objects(rows) as objects:
+        assert not (objects / "info").exists()
+        assert read_layout(objects).read(blob_oid(old + new))[1] == old + new
 
 
 async def test_who_asks_together_gets_the_same_layout(engine: Engine, folder: Path) -> None:

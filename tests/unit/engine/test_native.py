@@ -4,12 +4,13 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.engine.small_repo import NO_GIT, fake_git
 from treehold.engine.limits import Limits
-from treehold.engine.native import GitPlace, NativeGit, git_version
+from treehold.engine.native import GitPlace, NativeGit, check_severities, git_version, strict_option
 from treehold.errors import NativeGitError, StorageError, Unavailable
 
 ENDLESS = "echo $$ > $notes/pid; sleep 1000 & echo $! > $notes/child; while :; do echo endless; done"
@@ -20,7 +21,7 @@ def place(tmp_path: Path) -> GitPlace:
     return GitPlace(git_dir=tmp_path, objects=tmp_path / "objects")
 
 
-def runner(tmp_path: Path, script: str, **limits: int) -> NativeGit:
+def runner(tmp_path: Path, script: str, **limits: Any) -> NativeGit:
     return NativeGit(fake_git(tmp_path, script), Limits(**limits))
 
 
@@ -201,6 +202,29 @@ async def test_only_so_many_run_at_once(tmp_path: Path, place: GitPlace) -> None
     os.close(read_end)
 
 
+async def test_only_so_many_wait(tmp_path: Path, place: GitPlace) -> None:
+    """Who finds the queue full is told at once to come later; the others get their turns in the order they asked in."""
+    native = runner(tmp_path, "cat", native_processes=1, native_queue=3, native_wait_seconds=60)
+    read_end, write_end = os.pipe()
+    order: list[int] = []
+
+    async def wait_in_line(number: int) -> None:
+        await native.output(place, ["verb"], began=lambda: order.append(number))
+
+    running = asyncio.create_task(native.output(place, ["verb"], stdin=read_end))
+    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(wait_in_line(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="busy"):
+        await native.output(place, ["verb"])
+    assert order == []
+    os.close(write_end)
+    await asyncio.gather(running, *waiting)
+    os.close(read_end)
+    assert order == [0, 1, 2]
+    assert await native.output(place, ["verb"], stdin=b"next") == b"next"
+
+
 async def test_who_gives_up_waiting_takes_no_turn(tmp_path: Path, place: GitPlace) -> None:
     """A request that goes away while it waits leaves all turns to the others."""
     native = runner(tmp_path, "cat", native_processes=1, native_wait_seconds=5)
@@ -216,6 +240,17 @@ async def test_who_gives_up_waiting_takes_no_turn(tmp_path: Path, place: GitPlac
     await running
     os.close(read_end)
     assert await native.output(place, ["verb"], stdin=b"next") == b"next"
+
+
+def test_severities_that_git_does_not_know(tmp_path: Path) -> None:
+    """Git's own complaint about its severities is told; whatever else it says of no pack at all is passed over."""
+    check_severities(fake_git(tmp_path, 'echo "fatal: packfile name is odd" >&2; exit 128'), "badTree=warn")
+    wrong = fake_git(tmp_path, 'echo "fatal: Unhandled message id: $2" >&2; exit 128')
+    with pytest.raises(StorageError, match=r"TREEHOLD_LIMITS__FSCK is not for this git: .* --strict=odd=warn"):
+        check_severities(wrong, "odd=warn")
+    with pytest.raises(StorageError, match="cannot run"):
+        check_severities(NO_GIT, "")
+    assert strict_option("") == "--strict"
 
 
 def test_the_version_of_git(tmp_path: Path) -> None:

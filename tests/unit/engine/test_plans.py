@@ -1,6 +1,6 @@
 """The ways to make the pack that answers a fetch."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,9 @@ from tests.wire.raw_git import history, oid_of
 from treehold.catalog.base import Ref
 from treehold.engine import plans
 from treehold.engine.context import Engine
-from treehold.engine.plans import Computed, Concatenated, Plan
+from treehold.engine.plans import Computed, Concatenated, Plan, without_ends
 from treehold.engine.shallow import ShallowStep
+from treehold.errors import CorruptStore
 from treehold.packs.resolve import no_base, resolve_pack
 from treehold.packs.scan import scan_pack
 from treehold.protocol.fetch_request import FetchRequest
@@ -65,6 +66,22 @@ async def test_checksums_are_kept_for_a_bounded_number_of_lists(
         await bytes_of(engine, Concatenated("whole", rows[:count]))
     assert len(engine.node.trailers) == 2
     assert {len(key) for key in engine.node.trailers} == {32}
+
+
+async def pieces_of(*pieces: bytes) -> AsyncGenerator[bytes | memoryview]:
+    for piece in pieces:
+        yield piece
+
+
+@pytest.mark.parametrize("size", [1, 7, 12, 21, 100])
+async def test_the_entries_of_a_pack_are_what_is_between_its_ends(size: int) -> None:
+    """However the pack is cut into pieces its header and its trailer go; another header is damage."""
+    pack = b"PACK-header!" + b"entries of some length" + b"t" * 20
+    cut = [pack[start : start + size] for start in range(0, len(pack), size)]
+    entries = [bytes(piece) async for piece in without_ends(pieces_of(*cut), header=b"PACK-header!")]
+    assert b"".join(entries) == b"entries of some length"
+    with pytest.raises(CorruptStore):
+        [piece async for piece in without_ends(pieces_of(*cut), header=b"PACK-another")]
 
 
 async def computed(repo: SmallRepo, request: FetchRequest, shallow: ShallowStep) -> list[str]:

@@ -68,7 +68,7 @@ async def test_a_set_is_computed_once(engine: Engine, tmp_path: Path) -> None:
     assert one in answers[0]
     assert two in answers[0]
     assert len(answers[0]) == 2
-    assert "rev-list --objects --no-object-names --stdin" in (tmp_path / "arguments").read_text()
+    assert "rev-list --objects --no-object-names --use-bitmap-index --stdin" in (tmp_path / "arguments").read_text()
 
 
 async def test_other_tips_and_other_packs_are_other_questions(engine: Engine, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ async def test_an_exact_repo_shows_all_that_it_has(engine: Engine) -> None:
 async def test_a_repo_that_is_not_exact_hides_what_no_ref_reaches(engine: Engine) -> None:
     """An object that is stored but not reached is not there: neither to ask for, nor to read, nor its kind."""
     repo = await SmallRepo.make(engine)
-    await repo.push([*LINE, HIDDEN], {MAIN: oid_of(LINE[-1])}, exact=False)
+    await repo.push([*LINE, HIDDEN], {MAIN: oid_of(LINE[-1])}, preserves=False)
     view = await repo.view()
     assert oid_of(HIDDEN) in view.stored
     assert oid_of(HIDDEN) not in view
@@ -54,7 +54,7 @@ async def test_a_repo_that_is_not_exact_hides_what_no_ref_reaches(engine: Engine
 async def test_a_repo_without_refs_shows_nothing(engine: Engine) -> None:
     """Packs that are left over show nothing while there are no refs, and git is not asked either."""
     repo = await SmallRepo.make(engine)
-    await repo.push(LINE, {}, exact=False)
+    await repo.push(LINE, {}, preserves=False)
     view = await repo.view()
     assert not any(oid_of(item) in view for item in LINE)
     assert view.tips() == set()

@@ -44,7 +44,7 @@ NOW = Milliseconds(1_000_000)
 async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
     """An engine with one repo and a write token, and no git to run."""
     catalog = SqliteCatalog.open(tmp_path / "catalog.db")
-    store, limits = MemoryStore(), Limits(small_push_bytes=64 << 10)
+    store, limits = MemoryStore(clock=lambda: NOW), Limits(small_push_bytes=64 << 10)
     repo = NewRepo(
         id=RepoId("0123456789abcdef"),
         account=AccountId("acme"),
@@ -173,6 +173,7 @@ async def test_a_push_is_carried_out_and_fetched_again(http: httpx.AsyncClient) 
     assert decode_report(pushed.content) == ("ok", (RefResult(MAIN),))
     fetched = await post(http, "git-upload-pack", encode_fetch(FetchRequest(wants=(TIP,), done=True, ofs_delta=True)))
     assert fetched.headers["x-treehold-plan"] == "whole"
+    assert fetched.headers["content-length"] == str(len(fetched.content))
     assert len(scan_pack(fetched.content.removeprefix(b"0008NAK\n"))) == len(OBJECTS)
 
 

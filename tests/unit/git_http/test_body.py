@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from treehold.errors import LimitExceeded, MalformedMessage, NotFound
-from treehold.git_http.body import ClientGone, Message, Receive, body_pieces, while_connected, whole_body
+from treehold.git_http.body import (
+    ClientGone,
+    ClientTooSlow,
+    Message,
+    PacedReceive,
+    Receive,
+    body_pieces,
+    while_connected,
+    whole_body,
+)
 
 BODY = os.urandom(3000) + bytes(3000)
 
@@ -179,3 +188,45 @@ async def test_messages_other_than_going_are_passed_over() -> None:
 
     with pytest.raises(ClientGone):
         await while_connected(receive, asyncio.sleep(60))
+
+
+async def test_a_body_that_comes_on_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long all of it takes, as long as it has the pace."""
+    now = Clock(monkeypatch)
+    pieces = sending(*cut(BODY, 100))
+
+    async def receive() -> Message:
+        now.seconds += 9
+        return await pieces()
+
+    assert await read(PacedReceive(receive, idle_seconds=10, bytes_per_second_min=10)) == BODY
+
+
+@pytest.mark.parametrize(("rate", "seconds_between"), [(1, 0), (1000, 9)], ids=["silent", "slow"])
+async def test_a_body_that_comes_too_slowly_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, rate: int, seconds_between: int
+) -> None:
+    """Be it that nothing more comes, or a little of it for ever."""
+    now = Clock(monkeypatch)
+    pieces = iter(cut(BODY, 100))
+
+    async def receive() -> Message:
+        now.seconds += seconds_between
+        if seconds_between:
+            await asyncio.sleep(0)
+            return {"type": "http.request", "body": next(pieces), "more_body": True}
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(ClientTooSlow):
+        await read(PacedReceive(receive, idle_seconds=0.01 if rate == 1 else 10, bytes_per_second_min=rate))
+
+
+class Clock:
+    """The event loop's clock, put forward by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = 0.0
+        loop = asyncio.get_running_loop()
+        real = loop.time
+        monkeypatch.setattr(loop, "time", lambda: real() + self.seconds)

@@ -41,7 +41,7 @@ def test_the_form_is_that_of_git() -> None:
 
 
 def test_damaged_indexes_are_corrupt() -> None:
-    """Another magic, a wrong checksum, another length and a row outside the table are refused."""
+    """Another magic, a wrong checksum, another length, a row outside the table and an object twice are refused."""
     good = to_git_index(PackIndex.build(ROWS), TRAILER)[:-20]
     broken = [
         b"",
@@ -50,6 +50,7 @@ def test_damaged_indexes_are_corrupt() -> None:
         seal(good + b"\0"),
         seal(good[:1100] + TRAILER),
         seal(good[:1144] + TRAILER),
+        seal(good[:1032] + 2 * good[1032:1052] + good[1072:]),
     ]
     for data in broken:
         with pytest.raises(CorruptStore):

@@ -7,6 +7,7 @@ from treehold.packs.index import PackIndex, merge_indexes
 
 OIDS = [hash_object(ObjectKind.BLOB, b"%d" % number) for number in range(300)]
 ROWS = [(oid, number * 7, 12 + number * 2**34) for number, oid in enumerate(OIDS)]
+LAST = ObjectId(b"\xee" * 20)
 ABSENT = hash_object(ObjectKind.TAG, b"")
 
 
@@ -33,11 +34,21 @@ def test_rows_are_sorted() -> None:
 
 def test_ids_that_begin_alike_are_told_apart() -> None:
     """Ids with the same first eight bytes are compared to their end."""
-    alike = [ObjectId(b"12345678" + bytes([last]) * 12) for last in range(5)]
-    index = PackIndex.build((oid, 0, 12 + number) for number, oid in enumerate(alike))
-    assert [index.find(oid) for oid in alike] == [12, 13, 14, 15, 16]
-    assert index.find(ObjectId(b"12345678" + b"\x09" * 12)) is None
+    alike = [ObjectId(b"12345678" + bytes([last]) * 12) for last in range(100)]
+    index = PackIndex.build((oid, 0, 12 + number) for number, oid in enumerate([*alike, LAST]))
+    assert [index.find(oid) for oid in alike] == list(range(12, 112))
+    assert index.find(ObjectId(b"12345678" + b"\x99" * 12)) is None
     assert index.find(ObjectId(b"12345677" + b"\x09" * 12)) is None
+
+
+@pytest.mark.parametrize("count", [0, 5, 100, 2500])
+def test_offsets_by_id_are_those_that_are_found(count: int) -> None:
+    """All at once, whatever the size."""
+    oids = [ObjectId(number.to_bytes(2) * 10) for number in range(count)]
+    index = PackIndex.build((oid, 0, 12 + number) for number, oid in enumerate(oids))
+    assert dict(index.offset_by_oid()) == {oid: index.find(oid) for oid in oids}
+    assert index.table_bytes == (200 * count if count <= 2000 else 0)
+    assert len(index.offset_by_oid()) == count
 
 
 def test_the_form_is_the_documented_one() -> None:

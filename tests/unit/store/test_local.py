@@ -21,6 +21,37 @@ def store(folder: Path) -> LocalStore:
     return LocalStore(folder, entropy=os.urandom)
 
 
+async def test_a_file_nearby_is_not_copied(store: LocalStore, folder: Path, tmp_path: Path) -> None:
+    """It gets another name, is private and read-only under both, and its first name may go."""
+    source = tmp_path / "source"
+    source.write_bytes(b"data")
+    await store.put("packs/one", source)
+    kept = folder / "packs/one"
+    assert kept.samefile(source)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o400
+    source.unlink()
+    assert await store.read("packs/one", 0, 10) == b"data"
+
+
+async def test_a_file_that_cannot_be_linked_is_copied(
+    store: LocalStore, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One on another file system, or a link that somebody could point elsewhere."""
+    source, alias = tmp_path / "source", tmp_path / "alias"
+    source.write_bytes(b"data")
+    alias.symlink_to(source)
+    await store.put("packs/one", alias)
+
+    def other_file_system(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "hardlink_to", other_file_system)
+    await store.put("packs/two", source)
+    for name in ("one", "two"):
+        kept = folder / "packs" / name
+        assert (kept.read_bytes(), kept.samefile(source), kept.is_symlink()) == (b"data", False, False)
+
+
 async def test_blobs_are_private_and_read_only(store: LocalStore, folder: Path) -> None:
     """Only the owner may look, and nobody may write."""
     await store.put("packs/one", b"data")
@@ -57,7 +88,7 @@ async def test_what_a_crash_left_is_swept(store: LocalStore, folder: Path) -> No
     """Temporary files of interrupted puts are removed at the start, blobs are not, and neither is listed wrongly."""
     await store.put("packs/one", b"data")
     (folder / "packs" / ".new-1234").write_bytes(b"half")
-    assert [key async for key in store.keys()] == ["packs/one"]
+    assert [blob.key async for blob in store.blobs()] == ["packs/one"]
     assert store.sweep_temporary() == 1
     assert await store.read("packs/one", 0, 4) == b"data"
 
