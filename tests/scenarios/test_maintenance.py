@@ -236,3 +236,24 @@ def test_a_slow_clone_outlives_a_roll_up_and_a_sweep(tmp_path: Path) -> None:
 def noise(seed: int) -> bytes:
     """A megabyte that does not compress, the same each time."""
     return b"".join((row * 2654435761 + seed).to_bytes(8, "big")[2:] for row in range(1 << 17))
+
+
+def test_a_repo_that_is_pushed_to_fast_does_not_wait_for_the_round(tmp_path: Path) -> None:
+    """Though the next round is hours away its packs are merged, while pushes go on."""
+    settings = {**FEW, "TREEHOLD_MAINTENANCE_SECONDS": "9999"}
+    with LiveServer(tmp_path / "data", settings=settings) as server:
+        repo = server.create("hasty")
+        raw = RawGit(server, repo)
+        first = history(b"first")
+        raw.create(first)
+        tip = oid_of(first[-1])
+        for number in range(400):
+            top = tree({b"file": blob(b"%d" % number)})
+            news = commit(top, tip, message=b"%d\n" % number)
+            assert raw.push([(tip, oid_of(news), MAIN)], pack_of(blob(b"%d" % number), top, news)).refs == {MAIN: None}
+            tip = oid_of(news)
+            if number >= 32 and of_repo(server, repo, "pack_count") < 16:
+                break
+        else:
+            pytest.fail("400 pushes, and nothing was merged")
+        assert clone(repo, tmp_path / "clone")("rev-parse", "main") == tip.hex()

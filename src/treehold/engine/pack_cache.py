@@ -55,7 +55,12 @@ class PackCache:
         for row in rows:
             if len(packs) % _OPENED_IN_A_ROW == _OPENED_IN_A_ROW - 1:
                 await asyncio.sleep(0)  # let other requests in: opening one takes some 20 µs
-            packs.append(await self.open(row))
+            held = self._open.get(row.id)
+            if held is None:
+                packs.append(await self.open(row))
+            else:  # the usual case, without a coroutine for it
+                self._open.move_to_end(row.id)
+                packs.append(held.pack)
         return PackSet(packs)
 
     async def open(self, row: PackRow) -> OpenPack:

@@ -13,6 +13,7 @@ from tests.wire.raw_git import history
 from treehold.engine.context import Engine
 from treehold.engine.limits import Limits
 from treehold.ids import Milliseconds
+from treehold.server import jobs
 from treehold.server.jobs import BackgroundCare
 
 LINE = history(*(b"%d" % number for number in range(8)))
@@ -34,6 +35,21 @@ async def test_rounds_follow_each_other(engine: Engine) -> None:
         await repo.grow(*(LINE[start : start + 3] for start in range(0, len(LINE), 3)))
         while len((await repo.state()).packs) > 1:
             await asyncio.sleep(0)
+    await care.stop()
+
+
+async def test_a_round_can_be_brought_about(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who cannot wait for the time of the next one asks for it, and is answered once."""
+    monkeypatch.setattr(jobs, "_SECONDS_BETWEEN_HASTY", SHORT)
+    care = BackgroundCare(engine, seconds=9999)
+    care.start()
+    for name in ("first", "second"):
+        repo = await SmallRepo.make(engine, name)
+        await repo.grow(*(LINE[start : start + 3] for start in range(0, len(LINE), 3)))
+        engine.node.care_wanted.set()
+        while len((await repo.state()).packs) > 1:
+            await asyncio.sleep(0)
+        assert not engine.node.care_wanted.is_set()
     await care.stop()
 
 
