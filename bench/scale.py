@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from bench import wire
-from bench.content import MAIN, refs_of, write_middle
+from bench.content import MAIN, SmallRepo, refs_of, write_middle
 from bench.many import digest_of, fill, name_of
 from bench.servers import Treehold
 from treehold.catalog.base import NewPack, NewRepo, NewToken, PushCommit, Ref, RefChange, RepoQuery
 from treehold.catalog.sqlite import SqliteCatalog
-from treehold.ids import AccountId, Milliseconds, ObjectId, ObjectKind, RefName, RepoId, TokenId, new_id
+from treehold.ids import ZERO_OID, AccountId, Milliseconds, ObjectId, ObjectKind, RefName, RepoId, TokenId, new_id
 from treehold.objects.commit import Commit, encode_commit
 from treehold.objects.hash import hash_object
 from treehold.objects.tree import MODE_FILE, TreeEntry, encode_tree
@@ -37,6 +37,7 @@ _DAY: Final = 86_400_000
 _WARM_TIMES: Final = 100
 _READ_BYTES: Final = 1 << 24
 _SETTLE_SECONDS: Final = 3.0
+_CLONES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,11 @@ class Scale:
     times: int
     forks: int
     megabytes: int
+    pushes: int
 
 
-FULL: Final = Scale(few=10_000, many=10_000_000, times=3_000, forks=10_000, megabytes=130)
-QUICK: Final = Scale(few=1_000, many=100_000, times=300, forks=200, megabytes=10)
+FULL: Final = Scale(few=10_000, many=10_000_000, times=3_000, forks=10_000, megabytes=130, pushes=10_000)
+QUICK: Final = Scale(few=1_000, many=100_000, times=300, forks=200, megabytes=10, pushes=1_000)
 
 
 @dataclass(slots=True)
@@ -243,6 +245,50 @@ def measure_forks(folder: Path, scale: Scale) -> list[str]:
         server.stop()
 
 
+def measure_pushes(folder: Path, scale: Scale) -> list[str]:
+    """Very many small pushes to one repo, with maintenance in the background as it comes, and a clone now and then."""
+    server = Treehold(folder / "busy")
+    server.start()
+    connection = wire.Connection(server.port)
+    content = SmallRepo(1, commits=1)
+    rows = []
+    try:
+        server.make("busy")
+        target = server.target("busy")
+        tip = ZERO_OID
+        window = scale.pushes // 10
+        for begin in range(0, scale.pushes, window):
+            while len(content.steps) < begin + window:
+                content.grow()
+            steps = [(step.commit, step.pack) for step in content.steps[begin : begin + window]]
+            before = server.fence.cpu_seconds()
+            for commit, pack in steps:
+                for exchange in wire.push(target, [RefCommand(MAIN, tip, commit)], pack):
+                    connection.make(exchange)
+                tip = commit
+            pushed = server.fence.cpu_seconds()
+            for _ in range(_CLONES):
+                for exchange in wire.fetch(target, version=2, wants=[tip]):
+                    connection.make(exchange)
+            cloned = server.fence.cpu_seconds()
+            push_ms, clone_ms = (pushed - before) / window * 1e3, (cloned - pushed) / _CLONES * 1e3
+            objects = sum(len(step.objects) for step in content.steps)
+            rows.append(f"| {begin + window:,} | {push_ms:.2f} | {clone_ms:.2f} | {clone_ms / objects * 1e3:.2f} |")
+            print(rows[-1], flush=True)
+    finally:
+        connection.close()
+        server.stop()
+    return [
+        f"## {scale.pushes:,} pushes to one repo",
+        "",
+        "Server CPU, with what maintenance did meanwhile in the background.",
+        "",
+        "| pushes so far | a push, ms (of the last tenth) | a clone, ms | an object of the clone, µs |",
+        "|--:|--:|--:|--:|",
+        *rows,
+    ]
+
+
 def _fork_name(number: int) -> str:
     return f"fork-{number:06}"
 
@@ -312,7 +358,11 @@ def main() -> None:
     scale = QUICK if asked.quick else FULL
     with tempfile.TemporaryDirectory(prefix="treehold-scale-") as name:
         folder = Path(name)
-        parts = [measure_many(asked.catalogs or folder, scale), measure_forks(folder, scale)]
+        parts = [
+            measure_many(asked.catalogs or folder, scale),
+            measure_forks(folder, scale),
+            measure_pushes(folder, scale),
+        ]
     report = ["# Scale", "", f"`make bench-scale`, {machine}.", *("\n".join(["", *part]) for part in parts), ""]
     if scale is FULL:
         RESULTS.write_text("\n".join(report))

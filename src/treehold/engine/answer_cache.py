@@ -5,7 +5,8 @@ at their own speed, so a slow reader holds up nobody. When the last reader leave
 ended. A finished file is renamed to its key and stays until its space is needed; a reader that has it open keeps it.
 
 Bytes from the disk are never trusted: a pack ends with the SHA-1 of all before it, which is checked as they go by. A
-damaged file is dropped and its reader told; whoever asks next gets a new computation.
+damaged file is dropped and its reader told; whoever asks next gets a new computation. But a client that understands
+what it reads may see damage first and leave: so a file that was not read to its end is checked before it is read again.
 """
 
 import asyncio
@@ -16,12 +17,18 @@ from hashlib import sha1
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from treehold.engine.layout_check import ends_with_its_checksum
 from treehold.errors import CorruptStore, LimitExceeded, StorageError
 from treehold.ids import Entropy
 
 PIECE_BYTES: Final = 256 << 10
 _TRAILER_BYTES: Final = 20
+_FILE_BYTES_MIN: Final = 64 << 10
+"""What a pack counts at least, so that there are never too many small ones in the folder to look through."""
+_LOOKS: Final = 32
+"""The folder is looked through when this process has added that part of the bound, so it may be over by as much."""
 _UNFINISHED: Final = ".new-"
+_DOUBTED: Final = (0, 0)
 
 Compute = Callable[[], AsyncGenerator[bytes | memoryview]]
 
@@ -34,6 +41,7 @@ class AnswerCache:
         self._bytes_max = bytes_max
         self._entropy = entropy
         self._running: dict[str, _Computation] = {}
+        self._grown_bytes = 0  # since this process last looked through the folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def pieces(self, key: str, compute: Compute) -> AsyncGenerator[bytes]:
@@ -41,6 +49,7 @@ class AnswerCache:
 
         Raises what ``compute`` raises, StorageError when the disk fails, CorruptStore at the end of a damaged pack.
         """
+        await self._check_if_doubted(key)
         finished = self._open_finished(key)
         source = self._follow(key, compute) if finished is None else _whole_file(finished)
         async with contextlib.aclosing(_checked(source)) as pieces:
@@ -48,12 +57,46 @@ class AnswerCache:
                 async for piece in pieces:
                     yield piece
             except CorruptStore:
-                (self._folder / key).unlink(missing_ok=True)
+                self._drop(key)
+                raise
+            except (GeneratorExit, asyncio.CancelledError):
+                self._doubt(key)
                 raise
 
     def has(self, key: str) -> bool:
         """Whether a finished pack is on the disk, or one is being computed."""
         return key in self._running or (self._folder / key).exists()
+
+    async def drop_all(self) -> None:
+        """Keep nothing of what is here, as when what it was computed from turns out to be damaged."""
+        for key in [*self._running]:
+            self._drop(key)
+        await asyncio.to_thread(self._remove_finished)
+
+    def _drop(self, key: str) -> None:
+        """Serve a pack to nobody else; one that is still computed is not kept."""
+        computation = self._running.pop(key, None)
+        if computation is not None:
+            computation.is_kept = False
+        (self._folder / key).unlink(missing_ok=True)
+
+    def _remove_finished(self) -> None:
+        for path in self._finished():
+            path.unlink(missing_ok=True)
+
+    def _finished(self) -> list[Path]:
+        return [path for path in self._folder.iterdir() if not path.name.startswith(_UNFINISHED)]
+
+    def _doubt(self, key: str) -> None:
+        """Note, for all processes, that a reader has left in the middle: with a last use that never was."""
+        with contextlib.suppress(OSError):
+            os.utime(self._folder / key, ns=_DOUBTED)
+
+    async def _check_if_doubted(self, key: str) -> None:
+        path = self._folder / key
+        with contextlib.suppress(OSError):  # not there, or gone meanwhile
+            if path.stat().st_mtime_ns == _DOUBTED[1] and not await asyncio.to_thread(ends_with_its_checksum, path):
+                self._drop(key)
 
     def _open_finished(self, key: str) -> BinaryIO | None:
         try:
@@ -88,10 +131,14 @@ class AnswerCache:
     async def _run(self, key: str, computation: "_Computation") -> None:
         await computation.run()
         self._forget(key, computation)
-        if computation.is_complete:
+        if computation.is_complete and computation.is_kept:
             with contextlib.suppress(OSError):  # nothing is lost: it will be computed again
                 computation.path.rename(self._folder / key)
-                self._evict(key)
+                self._grown_bytes += _cost(computation.written)
+        if self._grown_bytes > self._bytes_max // _LOOKS:
+            self._grown_bytes = 0
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self._evict, key)
 
     def _forget(self, key: str, computation: "_Computation") -> None:
         """Let nobody else join; another computation may have taken the key since."""
@@ -108,11 +155,10 @@ class AnswerCache:
     def _evict(self, keep: str) -> None:
         """Remove the longest unused packs while all together are too large."""
         kept = []
-        for path in self._folder.iterdir():
+        for path in self._finished():
             with contextlib.suppress(OSError):  # gone meanwhile
-                if not path.name.startswith(_UNFINISHED):
-                    status = path.stat()
-                    kept.append((status.st_mtime, status.st_size, path))
+                status = path.stat()
+                kept.append((status.st_mtime, _cost(status.st_size), path))
         total = sum(size for _, size, _ in kept)
         for _, size, path in sorted(kept):
             if total <= self._bytes_max:
@@ -130,9 +176,10 @@ class _Computation:
         self.task: asyncio.Task[None] | None = None
         self.readers = 0
         self.is_complete = False
+        self.is_kept = True
         self._compute = compute
         self._bytes_max = bytes_max
-        self._written = 0
+        self.written = 0
         self._error: Exception | None = None
         self._moved = asyncio.Event()
         try:
@@ -156,13 +203,13 @@ class _Computation:
 
     async def read(self, offset: int) -> bytes:
         """The next bytes from there on, when they have come; none at the end. Raises what the computation raised."""
-        while offset >= self._written:
+        while offset >= self.written:
             if self._error is not None:
                 raise self._error
             if self.is_complete:
                 return b""
             await self._moved.wait()
-        return os.pread(self._file.fileno(), min(PIECE_BYTES, self._written - offset), offset)
+        return os.pread(self._file.fileno(), min(PIECE_BYTES, self.written - offset), offset)
 
     def close(self) -> None:
         """Let go of the file, and remove it unless it has been renamed."""
@@ -170,15 +217,22 @@ class _Computation:
         self.path.unlink(missing_ok=True)
 
     def _write(self, piece: bytes | memoryview) -> None:
-        if self._written + len(piece) > self._bytes_max:
+        if self.written + len(piece) > self._bytes_max:
             raise LimitExceeded(f"the answer is larger than {self._bytes_max} bytes")
-        self._written += self._file.write(piece)
+        left = memoryview(piece)
+        while left:  # a disk that is nearly full takes what fits, and fails the next time
+            left = left[self._file.write(left) :]
+        self.written += len(piece)
         self._tell()
 
     def _tell(self) -> None:
         """Wake the readers that wait: each has the present event in hand, and the next ones get a new one."""
         self._moved.set()
         self._moved = asyncio.Event()
+
+
+def _cost(size_bytes: int) -> int:
+    return max(size_bytes, _FILE_BYTES_MIN)
 
 
 async def _whole_file(file: BinaryIO) -> AsyncGenerator[bytes]:

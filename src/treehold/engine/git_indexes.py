@@ -6,7 +6,7 @@ whatever goes wrong with them is noted in the log, and C Git walks.
 """
 
 import asyncio
-from collections import OrderedDict
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,8 @@ from treehold.errors import TreeholdError
 
 _WORTHWHILE_OBJECTS: Final = 2_000
 """A smaller repo is walked about as fast without."""
-_FAILURES_KEPT: Final = 1024
+_FAILED: Final = "indexes-failed"
+"""What is put into a layout when they could not be made: the one that comes after it may have more luck."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,6 @@ class GitIndexes:
         self._git_dirs = git_dirs
         self._turn = asyncio.Lock()
         self._tasks: dict[Path, asyncio.Task[None]] = {}
-        self._failed: OrderedDict[Path, None] = OrderedDict()
 
     def has(self, rows: Sequence[PackRow]) -> bool:
         """Whether C Git has help with this list of packs."""
@@ -46,7 +46,8 @@ class GitIndexes:
         base, _ = split(rows)
         objects = self._repos.base_objects(rows)
         is_worthwhile = sum(row.objects for row in base) >= _WORTHWHILE_OBJECTS
-        if is_worthwhile and objects not in self._tasks and objects not in self._failed and not self.has(rows):
+        has_failed = (objects.parent / _FAILED).exists()
+        if is_worthwhile and objects not in self._tasks and not has_failed and not self.has(rows):
             self._tasks[objects] = task = asyncio.create_task(self._make(base, objects))
             task.add_done_callback(lambda _: self._tasks.pop(objects))
 
@@ -66,9 +67,8 @@ class GitIndexes:
                 await self._run_git(base)
         except (TreeholdError, OSError) as error:
             log.warning("git_indexes_failed", error=repr(error))
-            self._failed[objects] = None
-            while len(self._failed) > _FAILURES_KEPT:
-                self._failed.popitem(last=False)
+            with contextlib.suppress(OSError):  # it may be gone, or found damaged
+                (objects.parent / _FAILED).touch()
 
     async def _run_git(self, base: Sequence[PackRow]) -> None:
         """The bitmap is the last to come, and what :meth:`has` looks for."""

@@ -8,6 +8,11 @@ forks share it. It is built
 under a temporary name and renamed; whoever uses it, its builder first of all, holds a shared lock on it, and only an
 unlocked one is evicted. The folder of all of them is emptied when the server starts, so a crash leaves nothing
 half-written behind.
+
+Its files end with the SHA-1 of all before it, as C Git's files do, which does not look at that and copies damage into
+its answers. So a layout is checked when a run over it fails, and when it has not been used for so long that it has to
+be read from the disk again. If it is damaged another one is built, under another name: some may still be at work on
+what is left of the first.
 """
 
 import asyncio
@@ -18,15 +23,18 @@ import hashlib
 import math
 import os
 import shutil
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
 from treehold.catalog.base import PackRow
+from treehold.engine.layout_check import is_sound
+from treehold.engine.limits import DAY_SECONDS
 from treehold.engine.locks import KeyedLocks
 from treehold.engine.pack_cache import PackCache, body_pieces, part_of
-from treehold.errors import StorageError
+from treehold.errors import CorruptStore, NativeGitError, StorageError
 from treehold.ids import Entropy
 from treehold.packs.build import build_pack
 from treehold.packs.concatenate import Concatenation, shifts
@@ -43,6 +51,9 @@ _SPLIT_FROM_BYTES: Final = 1 << 20
 _GROWTH: Final = 1.5
 """How much a list grows before it gets another base. So a byte is copied three times at most, and half as much again
 as the base is what C Git looks through without its help."""
+_TRUSTED_SECONDS: Final = DAY_SECONDS
+"""What was used within this time is taken to be in the machine's memory still; a check takes 0.6 s a gigabyte."""
+_DAMAGED_KEPT: Final = 1024
 _BASES_BYTES_MAX: Final = 64 << 20
 """Delta bases added beside a base, in memory; where there are more the list is laid out in one."""
 
@@ -57,35 +68,71 @@ class Materialiser:
         self._entropy = entropy
         self._bytes_max = bytes_max
         self._building = KeyedLocks()
+        self._damaged: OrderedDict[str, int] = OrderedDict()  # how many layouts of a list were found so
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @contextlib.asynccontextmanager
     async def objects(self, rows: Sequence[PackRow]) -> AsyncIterator[Path]:
         """The ``objects`` folder of a repo made of these packs, there for as long as the context lasts.
 
-        Raises CorruptStore, StorageError.
+        Raises CorruptStore, StorageError. A NativeGitError within the context becomes a CorruptStore if it was due to
+        the layout; then the next one is built anew.
         """
         base, later = split(rows)
         async with contextlib.AsyncExitStack() as held:
             beside = await held.enter_async_context(self.objects(base)) if later else None
-            layout = self._folder / _name(rows)
+            layout = self._layout(rows)
+            if _use(layout) > _TRUSTED_SECONDS and await self._is_given_up(layout, rows):
+                layout = self._layout(rows)
             try:
-                lock = _lock_shared(layout)
-                is_new = lock is None
-                if lock is None:
-                    lock = await self._build_once(layout, rows, beside)
-            except OSError as error:
-                raise StorageError(f"cannot lay out a repo: {error.strerror}") from error
-            held.callback(os.close, lock)
-            with contextlib.suppress(OSError):
-                os.utime(lock)  # last use, for eviction
+                async with self._held(layout, rows, beside):
+                    yield layout / "objects"
+            except (NativeGitError, CorruptStore) as error:
+                if await self._is_given_up(layout, rows):
+                    raise CorruptStore("a repo laid out for git is damaged") from error
+                raise
+
+    @contextlib.asynccontextmanager
+    async def _held(self, layout: Path, rows: Sequence[PackRow], beside: Path | None) -> AsyncIterator[None]:
+        """Hold a lock on a layout, which is built if need be."""
+        try:
+            lock = _lock_shared(layout)
+            is_new = lock is None
+            if lock is None:
+                lock = await self._build_once(layout, rows, beside)
+        except OSError as error:
+            raise StorageError(f"cannot lay out a repo: {error.strerror}") from error
+        try:
             if is_new:
                 await asyncio.to_thread(self._evict)
-            yield layout / "objects"
+            yield
+        finally:
+            os.close(lock)
 
     def base_objects(self, rows: Sequence[PackRow]) -> Path:
         """Where the ``objects`` folder of the list's base is, while it is laid out."""
-        return self._folder / _name(split(rows)[0]) / "objects"
+        return self._layout(split(rows)[0]) / "objects"
+
+    def _layout(self, rows: Sequence[PackRow]) -> Path:
+        """Where a list is laid out, or will be. What lies beside a base names it, so its name goes along with that."""
+        base, later = split(rows)
+        name = _name(rows)
+        parts = [name, f"{self._damaged.get(name, 0)}"]
+        if later:
+            parts.append(f"{self._damaged.get(_name(base), 0)}")
+        return self._folder / "-".join(parts)
+
+    async def _is_given_up(self, layout: Path, rows: Sequence[PackRow]) -> bool:
+        """Whether a layout is damaged, and so will be used no more; it goes at once if nobody works on it."""
+        if await asyncio.to_thread(is_sound, layout / "objects", rows):
+            return False
+        if layout == self._layout(rows):  # nobody has given it up meanwhile
+            name = _name(rows)
+            self._damaged[name] = self._damaged.pop(name, 0) + 1
+            while len(self._damaged) > _DAMAGED_KEPT:
+                self._damaged.popitem(last=False)
+        await asyncio.to_thread(_remove_unused, layout, self._folder / f".old-{self._entropy(12).hex()}")
+        return True
 
     async def _build_once(self, layout: Path, rows: Sequence[PackRow], beside: Path | None) -> int:
         """Build it, unless somebody in this process did meanwhile, and answer the lock on it."""
@@ -173,6 +220,17 @@ class Materialiser:
                 total -= size
 
 
+def _use(layout: Path) -> float:
+    """Note that a layout is used, for eviction; answers for how many seconds it was not."""
+    lock = layout / _IN_USE
+    try:
+        last = lock.stat().st_mtime
+        os.utime(lock)
+        return lock.stat().st_mtime - last
+    except OSError:  # not there yet
+        return 0
+
+
 def _name(rows: Sequence[PackRow]) -> str:
     return hashlib.sha1(b",".join(b"%d" % row.id for row in rows), usedforsecurity=False).hexdigest()
 
@@ -220,6 +278,8 @@ def _move_into_place(temporary: Path, layout: Path) -> int | None:
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
+        with contextlib.suppress(FileNotFoundError):  # it may be evicted already
+            (layout / _IN_USE).touch()  # or have lost its lock, and could never be used nor replaced
         return _lock_shared(layout)  # another process was first: its folder is as good
     finally:
         os.close(built)

@@ -33,7 +33,7 @@ _IN_LINE_BYTES: Final = 32 << 10
 _IN_LINE_COMMANDS: Final = 256
 """The same bound for weighing ref updates."""
 
-_HASTE: Final = 4
+_HASTE: Final = 2
 """A repo with so many times the packs that call for a roll-up does not wait for its time."""
 
 Ingest = SmallIngest | NativeIngest

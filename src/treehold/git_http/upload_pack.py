@@ -17,7 +17,7 @@ from treehold.engine.context import Engine
 from treehold.engine.fetch import Negotiation
 from treehold.engine.plans import Concatenated
 from treehold.engine.view import RepoView, open_view
-from treehold.errors import MalformedMessage, RequestError, TreeholdError
+from treehold.errors import CorruptStore, MalformedMessage, RequestError, TreeholdError
 from treehold.git_http.body import Send
 from treehold.git_http.responses import NO_CACHE, send_whole
 from treehold.protocol import fetch as fetch_v2
@@ -43,6 +43,10 @@ async def answer_v0(engine: Engine, repo: RepoRow, body: bytes, send: Send) -> N
     if not request.wants:
         await send_whole(send, 200, b"", RESULT)
         return
+    await _again_if_damaged(engine, lambda: _answer_upload_request(engine, repo, request, send))
+
+
+async def _answer_upload_request(engine: Engine, repo: RepoRow, request: FetchRequest, send: Send) -> None:
     view = await open_view(engine, repo.id, seen=repo)
     settled = await fetch.negotiate(engine, view, request)
     head = b""
@@ -66,7 +70,20 @@ async def answer_v2(engine: Engine, repo: RepoRow, body: bytes, send: Send) -> N
     answer = _COMMANDS.get(command.command)
     if answer is None:
         raise MalformedMessage(f"unknown command: {command.command[:60]!r}")
-    await answer(engine, repo, command, send)
+    await _again_if_damaged(engine, lambda: answer(engine, repo, command, send))
+
+
+async def _again_if_damaged(engine: Engine, answer: Callable[[], Awaitable[None]]) -> None:
+    """Answer, and once more if something in this node's caches is found damaged: it is dropped then, and nothing sent.
+
+    Damage that is found after an answer began ends that one, see :func:`_send_rest`.
+    """
+    try:
+        await answer()
+    except CorruptStore as error:
+        log.warning("fetch_begun_again", error=repr(error))
+        await engine.node.answers.drop_all()  # they may have been computed from what is damaged
+        await answer()
 
 
 async def _ls_refs(engine: Engine, repo: RepoRow, command: CommandRequest, send: Send) -> None:

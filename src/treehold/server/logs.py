@@ -1,9 +1,31 @@
 """Structured logs on standard error. No event carries a header, a body or a token."""
 
+import contextlib
+import io
 import logging
 import sys
+from typing import TextIO
 
 import structlog
+
+
+class _Forgiving(io.TextIOBase):
+    """A stream to which what cannot be written is lost: a full disk under the log must fail no request."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def write(self, text: str, /) -> int:
+        """Write it, if it can be."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written, if it can be."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def configure_logs(style: str) -> None:
@@ -18,6 +40,6 @@ def configure_logs(style: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=_Forgiving(sys.stderr)),
         cache_logger_on_first_use=False,
     )

@@ -16,7 +16,7 @@ from treehold.engine import materialise
 from treehold.engine.context import Engine
 from treehold.engine.limits import Limits
 from treehold.engine.materialise import Materialiser
-from treehold.errors import CorruptStore, StorageError
+from treehold.errors import CorruptStore, NativeGitError, StorageError
 from treehold.ids import PackId
 from treehold.packs.git_index import from_git_index
 from treehold.packs.index import PackIndex
@@ -288,3 +288,106 @@ async def test_a_build_that_is_given_up_leaves_nothing(engine: Engine, folder: P
 async def _use(maker: Materialiser, rows: Sequence[PackRow]) -> None:
     async with maker.objects(rows):
         pass
+
+
+async def damaged(engine: Engine, rows: Sequence[PackRow]) -> Path:
+    """A layout whose pack has lost its end."""
+    async with engine.node.repos.objects(rows) as objects:
+        (pack_file,) = (objects / "pack").glob("*.pack")
+        os.truncate(pack_file, 40)
+        return objects
+
+
+async def run_git(maker: Materialiser, rows: Sequence[PackRow], *, fails: bool) -> Path:
+    async with maker.objects(rows) as objects:
+        if fails:
+            raise NativeGitError("git ended with status 128")
+        return objects
+
+
+async def test_a_run_that_fails_gives_a_damaged_layout_up(engine: Engine) -> None:
+    """Whoever finds it damaged is told so, it goes, and the next one gets another, which has a name of its own."""
+    rows = await rows_of(engine)
+    old = await damaged(engine, rows)
+    with pytest.raises(CorruptStore):
+        await run_git(engine.node.repos, rows, fails=True)
+    assert not old.exists()
+    async with engine.node.repos.objects(rows) as objects:
+        assert objects != old
+        assert objects == engine.node.repos.base_objects(rows)
+        assert read_layout(objects).read(oid_of(LINE[0])) == LINE[0]
+
+
+async def test_a_run_that_fails_for_its_own_reasons_changes_nothing(engine: Engine) -> None:
+    """A sound layout stays, and the failure is told as it is."""
+    rows = await rows_of(engine)
+    with pytest.raises(NativeGitError):
+        await run_git(engine.node.repos, rows, fails=True)
+    assert engine.node.repos.base_objects(rows).exists()
+
+
+async def test_a_damaged_layout_stays_while_others_use_it(engine: Engine, folder: Path) -> None:
+    """However many find it damaged, it is replaced once, and there for those at work until they are done."""
+    rows = await rows_of(engine)
+    old = await damaged(engine, rows)
+    async with another(engine, folder).objects(rows):
+        outcomes = await asyncio.gather(
+            *(run_git(engine.node.repos, rows, fails=True) for _ in range(3)), return_exceptions=True
+        )
+        assert all(isinstance(outcome, CorruptStore) for outcome in outcomes)
+        assert old.exists()
+        new = await run_git(engine.node.repos, rows, fails=False)
+        assert new != old
+        assert await run_git(engine.node.repos, rows, fails=False) == new
+    await _use(another(engine, folder), await rows_of(engine))
+    assert not old.exists()
+
+
+async def test_how_often_layouts_were_damaged_is_forgotten_at_last(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only so many lists are remembered; what is forgotten is found damaged again if it still is."""
+    monkeypatch.setattr(materialise, "_DAMAGED_KEPT", 1)
+    first, second = await rows_of(engine), await rows_of(engine)
+    names = []
+    for rows in (first, first, second):
+        names.append(await damaged(engine, rows))
+        with pytest.raises(CorruptStore):
+            await run_git(engine.node.repos, rows, fails=True)
+    assert len(set(names)) == 3
+    assert engine.node.repos.base_objects(first) == names[0]
+
+
+async def test_a_layout_that_was_not_used_for_long_is_checked(engine: Engine) -> None:
+    """Before it is used again damage is found, and nobody is the wiser."""
+    rows = await rows_of(engine)
+    old = await damaged(engine, rows)
+    os.utime(old.parent / "in-use.lock", (1, 1))
+    async with engine.node.repos.objects(rows) as objects:
+        assert objects != old
+        assert read_layout(objects).read(oid_of(LINE[0])) == LINE[0]
+
+
+async def test_what_lies_beside_a_damaged_base_is_made_anew_too(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new base has another name, which the new layout beside it knows."""
+    monkeypatch.setattr(materialise, "_SPLIT_FROM_BYTES", 1)
+    rows = await rows_of(engine, content=[blob(os.urandom(4000)), *LINE])
+    base = materialise.split(rows)[0]
+    assert len(base) < len(rows)
+    beside = await run_git(engine.node.repos, rows, fails=False)
+    await damaged(engine, base)
+    with pytest.raises(CorruptStore):
+        await run_git(engine.node.repos, rows, fails=True)
+    async with engine.node.repos.objects(rows) as objects:
+        assert objects != beside
+        assert (objects / "info" / "alternates").read_text().strip() == f"{engine.node.repos.base_objects(rows)}"
+
+
+async def test_a_layout_that_lost_its_lock_can_be_used(engine: Engine) -> None:
+    """It gets another one."""
+    rows = await rows_of(engine)
+    objects = await run_git(engine.node.repos, rows, fails=False)
+    (objects.parent / "in-use.lock").unlink()
+    assert await run_git(engine.node.repos, rows, fails=False) == objects
