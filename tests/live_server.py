@@ -65,6 +65,8 @@ class LiveServer:
             "TREEHOLD_PORT": str(self.port),
             "TREEHOLD_WORKERS": str(self.workers),
             "TREEHOLD_MAINTENANCE_SECONDS": "0",  # what a test looks at should not change under it
+            "TREEHOLD_LIMITS__API_REQUESTS_MAX": "0",  # tests are in a hurry; one of them is about the rates
+            "TREEHOLD_LIMITS__GIT_REQUESTS_MAX": "0",
             **({} if self.api_token is None else {"TREEHOLD_API_TOKEN": self.api_token}),
             **self.settings,
         }

@@ -7,7 +7,8 @@
     │   ├── InvalidInput          a field is wrong; carries the field's pointer
     │   │   ├── InvalidRepoName
     │   │   ├── InvalidRefName
-    │   │   └── InvalidTtl
+    │   │   ├── InvalidTtl
+    │   │   └── NotARepository    a URL that does not lead to one
     │   ├── MalformedMessage      bytes that are not the protocol
     │   │   └── MalformedObjectId
     │   ├── MalformedObject       a Git object that git fsck calls an error
@@ -17,14 +18,19 @@
     │   ├── LimitExceeded         a limit of the server was reached; names it
     │   ├── Unauthenticated       no credentials, or unknown ones
     │   ├── PermissionDenied      known, but not allowed
+    │   ├── RateLimited           too many requests lately
     │   ├── NotFound
-    │   └── AlreadyExists
+    │   ├── AlreadyExists
+    │   ├── ImportInProgress      the repo is not ready yet
+    │   └── RemoteAuthRequired    another server does not accept the credentials given for it
     ├── Conflict                  two changes raced; the loser reads again and retries
     └── ServerError               ours: doors answer 5xx
         ├── StorageError          the disk or object store failed
         ├── CatalogError          the database failed
         ├── CorruptStore          what we stored is not what we stored
         ├── NativeGitError        C Git ended badly
+        ├── RemoteUnavailable     another server that an import needs cannot be reached, or fails
+        │   └── RemoteTimeout     ... or takes too long
         └── Unavailable           too busy or stopping; worth another try later
 
 Low rooms raise these, doors translate them by one table. Errors of drivers are translated where the driver lives.
@@ -60,6 +66,10 @@ class InvalidTtl(InvalidInput):
     """A token lifetime outside its bounds."""
 
 
+class NotARepository(InvalidInput):
+    """What a URL leads to does not speak Git over smart HTTP."""
+
+
 class MalformedMessage(RequestError):
     """Bytes on the wire that are not the protocol."""
 
@@ -92,6 +102,25 @@ class LimitExceeded(RequestError):
     """A limit of this server was reached; the message names the limit and its value."""
 
 
+class RateLimited(RequestError):
+    """More requests than ``limit`` of one account or namespace lately; one may come again in ``retry_seconds``."""
+
+    def __init__(self, message: str, *, limit: int, retry_seconds: int) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.retry_seconds = retry_seconds
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What HTTP says of it (RFC 9110, and the draft of RateLimit headers that clients know)."""
+        return {
+            "retry-after": str(self.retry_seconds),
+            "ratelimit-limit": str(self.limit),
+            "ratelimit-remaining": "0",
+            "ratelimit-reset": str(self.retry_seconds),
+        }
+
+
 class Unauthenticated(RequestError):
     """No credentials, or credentials that nobody issued."""
 
@@ -106,6 +135,14 @@ class NotFound(RequestError):
 
 class AlreadyExists(RequestError):
     """The name is taken."""
+
+
+class ImportInProgress(RequestError):
+    """The repo is being imported and cannot be used yet."""
+
+
+class RemoteAuthRequired(RequestError):
+    """The remote of an import asks for credentials, or does not accept these."""
 
 
 class Conflict(TreeholdError):
@@ -130,6 +167,14 @@ class CorruptStore(ServerError):
 
 class NativeGitError(ServerError):
     """C Git ended badly where it should not have. Carries the end of its standard error, which names no secret."""
+
+
+class RemoteUnavailable(ServerError):
+    """The remote of an import cannot be reached or failed; another try may do better."""
+
+
+class RemoteTimeout(RemoteUnavailable):
+    """The remote of an import took too long."""
 
 
 class Unavailable(ServerError):

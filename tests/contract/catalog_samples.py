@@ -4,19 +4,19 @@ import hashlib
 from collections.abc import Sequence
 from itertools import count
 
+from treehold.catalog.accounts import ApiTokenRow, Permission
 from treehold.catalog.base import (
-    ApiTokenRow,
     Catalog,
     NewPack,
     NewRepo,
     NewToken,
     PackReplacement,
     PackRow,
-    Permission,
     PushCommit,
     Ref,
     RefChange,
     RepoRow,
+    RepoStatus,
     Scope,
 )
 from treehold.ids import AccountId, Milliseconds, ObjectId, RefName, RepoId, TokenId
@@ -62,11 +62,12 @@ def new_repo(
     default_branch: str = "main",
     read_only: bool = False,
     source: str | None = None,
+    status: RepoStatus = "ready",
     now: int = 0,
 ) -> NewRepo:
     """A repo to be made."""
     repo = RepoId(id_ or f"r{next(_numbers):015d}")
-    return NewRepo(repo, account, namespace, name, description, default_branch, read_only, source, at(now))
+    return NewRepo(repo, account, namespace, name, description, default_branch, read_only, source, at(now), status)
 
 
 def new_pack(text: str = "pack", *, objects: int = 3) -> NewPack:
@@ -91,9 +92,18 @@ def drop_ref(name: bytes, old: str) -> RefChange:
     return RefChange(RefName(name), oid_of(old), None)
 
 
-def api_token(name: str, *, permission: Permission = "edit", created: int = 0) -> ApiTokenRow:
+def api_token(
+    name: str,
+    *,
+    account: AccountId = ACCOUNT,
+    permission: Permission = "edit",
+    created: int = 0,
+    expires: int | None = None,
+    label: str = "",
+) -> ApiTokenRow:
     """An API token."""
-    return ApiTokenRow(TokenId(name), ACCOUNT, permission, at(created), None)
+    expires_at = None if expires is None else at(expires)
+    return ApiTokenRow(TokenId(name), account, permission, at(created), None, label, expires_at)
 
 
 async def make_repo(catalog: Catalog, name: str = "agent-007", *, now: int = 0) -> RepoRow:

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from tests.contract.catalog_samples import ACCOUNT, MAIN, NAMESPACE, at, make_repo, new_repo, new_token, push, set_ref
-from treehold.catalog.base import Catalog, Cursor, Direction, RepoPage, RepoQuery, RepoRow, RepoSort
+from treehold.catalog.accounts import Cursor
+from treehold.catalog.base import Catalog, Direction, RepoPage, RepoQuery, RepoRow, RepoSort
 from treehold.errors import InvalidInput
 from treehold.ids import AccountId
 

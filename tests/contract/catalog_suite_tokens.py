@@ -14,6 +14,7 @@ from tests.contract.catalog_samples import (
     new_repo,
     new_token,
 )
+from treehold.catalog.accounts import AccountRow
 from treehold.catalog.base import Catalog, RepoRow, TokenFilter, TokenRow
 from treehold.errors import AlreadyExists, NotFound
 from treehold.ids import AccountId, RepoId, TokenId
@@ -177,6 +178,68 @@ class ApiTokenSuite:
             await catalog.find_token(digest_of("api-token"))
         await catalog.create_api_token(api_token("same"), digest_of("repo-token"))
         assert (await catalog.find_token(digest_of("repo-token")))[0].id == "repo-token"
+
+    async def test_an_api_token_is_kept_as_it_was_given(self, catalog: Catalog) -> None:
+        """Label and expiry come back, expired or not, and so does the permission."""
+        row = api_token("a", permission="read", expires=-5, label="build machine")
+        await catalog.create_api_token(row, digest_of("a"))
+        assert await catalog.find_api_token(digest_of("a")) == row
+
+    async def test_api_tokens_are_listed_by_account(self, catalog: Catalog) -> None:
+        """With an account only its own tokens are listed, and an unknown account has none."""
+        theirs = api_token("b", account=AccountId("rival"), created=1)
+        for row in (api_token("a"), theirs):
+            await catalog.create_api_token(row, digest_of(row.id))
+        assert await catalog.list_api_tokens() == [api_token("a"), theirs]
+        assert await catalog.list_api_tokens(AccountId("rival")) == [theirs]
+        assert await catalog.list_api_tokens(AccountId("nobody")) == []
+
+    async def test_a_rotated_api_token_has_a_new_secret_alone(self, catalog: Catalog, second: Catalog) -> None:
+        """The old secret is dead at once for every instance; id, label and expiry stay unless an expiry is given."""
+        await catalog.create_api_token(api_token("a", label="ci", expires=9), digest_of("old"))
+        rotated = await catalog.rotate_api_token(TokenId("a"), digest_of("new"), expires_at=None, now=at(5))
+        assert rotated == replace(api_token("a", label="ci", expires=9), rotated_at=at(5))
+        for instance in (catalog, second):
+            assert await instance.find_api_token(digest_of("new")) == rotated
+            with pytest.raises(NotFound):
+                await instance.find_api_token(digest_of("old"))
+        again = await catalog.rotate_api_token(TokenId("a"), digest_of("newer"), expires_at=at(20), now=at(6))
+        assert (again.expires_at, again.rotated_at) == (at(20), at(6))
+
+    async def test_only_a_live_api_token_is_rotated(self, catalog: Catalog) -> None:
+        """A revoked or unknown token is NotFound, a kept digest AlreadyExists, and nothing changes."""
+        for name in ("a", "b"):
+            await catalog.create_api_token(api_token(name), digest_of(name))
+        await catalog.revoke_api_token(TokenId("b"), at(1))
+        for token in ("b", "unknown"):
+            with pytest.raises(NotFound):
+                await catalog.rotate_api_token(TokenId(token), digest_of("new"), expires_at=None, now=at(2))
+        with pytest.raises(AlreadyExists):
+            await catalog.rotate_api_token(TokenId("a"), digest_of("b"), expires_at=None, now=at(2))
+        assert await catalog.find_api_token(digest_of("a")) == api_token("a")
+
+    async def test_the_last_use_of_an_api_token_is_noted(self, catalog: Catalog) -> None:
+        """The latest use stays, in whatever order they are noted, and an unknown token is nobody's."""
+        await catalog.create_api_token(api_token("a"), digest_of("a"))
+        for token, time in (("a", 7), ("a", 5), ("unknown", 9)):
+            await catalog.note_api_token_use(TokenId(token), at(time))
+        assert await catalog.find_api_token(digest_of("a")) == replace(api_token("a"), last_used_at=at(7))
+
+
+class AccountSuite:
+    """Accounts."""
+
+    async def test_accounts_are_made_once_and_listed_by_name(self, catalog: Catalog) -> None:
+        """An account comes to be by itself or with its first token, and only once by itself."""
+        assert await catalog.list_accounts() == []
+        made = await catalog.create_account(AccountId("rival"), at(3))
+        assert made == AccountRow(AccountId("rival"), at(3))
+        await catalog.create_api_token(api_token("a", created=4), digest_of("a"))
+        await catalog.create_api_token(api_token("b", account=AccountId("rival"), created=5), digest_of("b"))
+        assert await catalog.list_accounts() == [AccountRow(ACCOUNT, at(4)), made]
+        for taken in (ACCOUNT, AccountId("rival")):
+            with pytest.raises(AlreadyExists):
+                await catalog.create_account(taken, at(9))
 
 
 class LifeSuite:

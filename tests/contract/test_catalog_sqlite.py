@@ -7,10 +7,12 @@ import pytest
 
 from tests.contract.catalog_suite import ForkSuite, RepoSuite
 from tests.contract.catalog_suite_care import JobSuite, LeaseSuite, NeedSuite, PurgeSuite
+from tests.contract.catalog_suite_changes import ChangeSuite
 from tests.contract.catalog_suite_history import HistorySuite, LargeHistorySuite, RefLogSuite
 from tests.contract.catalog_suite_listing import ListingSuite
+from tests.contract.catalog_suite_namespaces import NamespaceSuite
 from tests.contract.catalog_suite_packs import ReplacementSuite, SweepSuite
-from tests.contract.catalog_suite_tokens import ApiTokenSuite, LifeSuite, TokenSuite
+from tests.contract.catalog_suite_tokens import AccountSuite, ApiTokenSuite, LifeSuite, TokenSuite
 from treehold.catalog.base import Catalog
 from treehold.catalog.sqlite import SqliteCatalog
 
@@ -85,6 +87,18 @@ class TestTokens(TokenSuite):
 
 class TestApiTokens(ApiTokenSuite):
     """API tokens."""
+
+
+class TestAccounts(AccountSuite):
+    """Accounts."""
+
+
+class TestNamespaces(NamespaceSuite):
+    """Namespaces."""
+
+
+class TestChanges(ChangeSuite):
+    """Changes of a repo."""
 
 
 class TestLife(LifeSuite):

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from treehold.catalog.base import Cursor, PackRow, RepoSort
+from treehold.catalog.accounts import Cursor
+from treehold.catalog.base import PackRow, RepoSort
 from treehold.catalog.cursors import Position, decode_cursor, encode_cursor
 from treehold.catalog.snapshot_codec import decode_pack_ids, decode_packs, decode_refs, encode_packs, encode_refs
 from treehold.errors import CorruptStore, InvalidInput

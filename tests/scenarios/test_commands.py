@@ -50,6 +50,32 @@ def test_api_tokens_are_made_listed_and_revoked_while_it_serves(tmp_path: Path) 
         assert "revoked" in treehold(server.data_dir, "admin", "token", "list").stdout
 
 
+def test_an_api_token_is_labelled_ends_and_is_rotated(tmp_path: Path) -> None:
+    """Label and end are listed; after a rotation the old secret is dead, the new one works and the id is the same."""
+    with LiveServer(tmp_path / "data") as server:
+        made = treehold(
+            *(server.data_dir, "admin", "token", "create", "--permission", "edit"),
+            *("--label", "build machine", "--ttl", "3600"),
+        )
+        assert "until " in made.stderr
+        old, token_id = made.stdout.strip(), made.stderr.split()[1].rstrip(",")
+        assert server.call("GET", "/repos", token=old).status_code == 200
+        rotated = treehold(server.data_dir, "admin", "token", "rotate", token_id, "--ttl", "7200")
+        new = rotated.stdout.strip()
+        assert token_id in rotated.stderr
+        assert server.call("GET", "/repos", token=old).status_code == 401
+        assert server.call("GET", "/repos", token=new).status_code == 200
+        (line,) = [
+            line
+            for line in treehold(server.data_dir, "admin", "token", "list", "--account", "local").stdout.splitlines()
+            if line.startswith(token_id)
+        ]
+        assert re.search("edit  local  active  created .*  rotated .*  used .*  expires .*  build machine$", line)
+        assert treehold(server.data_dir, "admin", "token", "revoke", token_id).returncode == 0
+        again = treehold(server.data_dir, "admin", "token", "rotate", token_id)
+        assert (again.returncode, again.stdout) == (1, "")
+
+
 def test_the_first_start_alone_prints_a_token(tmp_path: Path) -> None:
     """Without a token in the settings the first start makes and prints one that works; the second prints none."""
     secrets: list[str] = []
@@ -91,7 +117,12 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
         (("serve", "--port", "99999"), "port"),
         (("serve", "--workers", "0"), "workers"),
         (("admin", "token", "create", "--permission", "all"), "must be read or edit"),
+        (("admin", "token", "create", "--permission", "edit", "--account", "nobody"), "no such account: nobody"),
+        (("admin", "token", "create", "--permission", "edit", "--ttl", "5"), "60"),
+        (("admin", "token", "create", "--permission", "edit", "--label", "x" * 101), "label"),
         (("admin", "token", "revoke", "nobody"), "nobody"),
+        (("admin", "token", "rotate", "nobody"), "nobody"),
+        (("admin", "account", "create", "Not_A_Name"), "a-z, 0-9 and '-'"),
     ],
 )
 def test_bad_arguments_are_told(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:

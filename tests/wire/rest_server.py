@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 
 from treehold.auth import secrets
-from treehold.catalog.base import ApiTokenRow, Permission, RepoRow
+from treehold.catalog.accounts import ApiTokenRow, Permission
+from treehold.catalog.base import RepoRow
 from treehold.engine.context import Engine
 from treehold.ids import AccountId, Milliseconds, TokenId, new_id
 
@@ -41,10 +42,12 @@ class RestServer:
     http: httpx.AsyncClient
     tokens: dict[str, str] = field(default_factory=dict)
 
-    async def grant(self, name: str, account: AccountId, permission: Permission) -> str:
+    async def grant(
+        self, name: str, account: AccountId, permission: Permission, *, expires_at: Milliseconds | None = None
+    ) -> str:
         """Keep an API token under a name."""
         secret = secrets.new_api_secret(os.urandom)
-        row = ApiTokenRow(TokenId(new_id(os.urandom)), account, permission, self.clock(), None)
+        row = ApiTokenRow(TokenId(new_id(os.urandom)), account, permission, self.clock(), None, expires_at=expires_at)
         await self.engine.catalog.create_api_token(row, secrets.digest(secret.encode()))
         self.tokens[name] = secret
         return secret

@@ -1,7 +1,8 @@
 """The one table from the error tree to HTTP, and the handlers that apply it to everything that can go wrong.
 
-Of the server's own errors only Unavailable is answered here. The others go on to the outermost handler, which answers
-500 and raises them again, so that whoever runs this application logs them: their messages are for the operator.
+Of the server's own errors only Unavailable and RemoteUnavailable are answered here. The others go on to the outermost
+handler, which answers 500 and raises them again, so that whoever runs this application logs them: their messages are
+for the operator.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,12 +18,18 @@ from treehold.api.answers import failure
 from treehold.errors import (
     AlreadyExists,
     Conflict,
+    ImportInProgress,
     InvalidInput,
     InvalidRepoName,
     InvalidTtl,
     LimitExceeded,
+    NotARepository,
     NotFound,
     PermissionDenied,
+    RateLimited,
+    RemoteAuthRequired,
+    RemoteTimeout,
+    RemoteUnavailable,
     RequestError,
     Unauthenticated,
     Unavailable,
@@ -49,14 +56,20 @@ class Verdict:
 VERDICTS: Mapping[type, Verdict] = {
     Unauthenticated: Verdict(401, AUTHENTICATION_ERROR, headers={"www-authenticate": 'Bearer realm="artifacts"'}),
     PermissionDenied: Verdict(403, AUTHENTICATION_ERROR),
+    RateLimited: Verdict(429, 10429),
     InvalidRepoName: Verdict(400, 10101),
     InvalidTtl: Verdict(400, 10103),
+    NotARepository: Verdict(400, 10104),
+    RemoteAuthRequired: Verdict(422, 10106),
     # What is left of the body is not worth reading, and it must not be taken for the next request.
     LimitExceeded: Verdict(413, INVALID_INPUT, headers={"connection": "close"}),
     NotFound: Verdict(404, NOT_FOUND),
     AlreadyExists: Verdict(409, 10201),
+    ImportInProgress: Verdict(409, 10302),
     RequestError: Verdict(400, INVALID_INPUT),
     Conflict: Verdict(409, 10409),
+    RemoteUnavailable: Verdict(502, 10401),
+    RemoteTimeout: Verdict(504, 10401),
     Unavailable: Verdict(
         503, INTERNAL_ERROR, "the server is too busy; try again", headers={"retry-after": str(RETRY_SECONDS)}
     ),
@@ -75,7 +88,8 @@ def refuse(error: Exception) -> Response:
     found = verdict(error)
     message = str(error) if found.message is None else found.message
     pointer = error.pointer if isinstance(error, InvalidInput) else None
-    return failure(found.status, found.code, message, pointer=pointer, headers=found.headers)
+    headers = error.headers if isinstance(error, RateLimited) else found.headers
+    return failure(found.status, found.code, message, pointer=pointer, headers=headers)
 
 
 def install(app: FastAPI, methods_at: Callable[[str], list[str]]) -> None:
@@ -84,7 +98,7 @@ def install(app: FastAPI, methods_at: Callable[[str], list[str]]) -> None:
     async def http(request: Request, error: Exception) -> Response:
         return refuse_http(error, methods_at(request.url.path))
 
-    for kind in (RequestError, Conflict, Unavailable, Exception):
+    for kind in (RequestError, Conflict, RemoteUnavailable, Unavailable, Exception):
         app.add_exception_handler(kind, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_query)
     app.add_exception_handler(ClientDisconnect, _refuse_broken_body)

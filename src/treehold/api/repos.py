@@ -1,4 +1,4 @@
-"""Routes of repos: create, list, get, delete, fork."""
+"""Routes of repos: create, list, get, change, delete, fork."""
 
 from typing import Annotated
 
@@ -7,13 +7,14 @@ from starlette.responses import Response
 
 from treehold.api import rows
 from treehold.api.answers import answer
-from treehold.api.documented import FAILURES, IN_NAMESPACE, takes
+from treehold.api.documented import FAILURES, IN_NAMESPACE, NamespaceInPath, RepoInPath, takes
 from treehold.api.route import Route
 from treehold.api.visit import Editor, Reader
-from treehold.catalog.base import Cursor, RepoQuery
+from treehold.catalog.accounts import Cursor
+from treehold.catalog.base import KEEP, RepoChanges, RepoQuery
 from treehold.engine import fork, repos
 from treehold.engine.repos import RepoWish
-from treehold.schema.bodies import CreateRepoRequest, ForkRepoRequest
+from treehold.schema.bodies import CreateRepoRequest, ForkRepoRequest, UpdateRepoRequest
 from treehold.schema.envelope import Listing, Success, page_info
 from treehold.schema.queries import ListReposQuery
 from treehold.schema.rows import CreateRepoResult, ForkRepoResult, Removed, RepoInfo
@@ -24,7 +25,7 @@ router = APIRouter(prefix=IN_NAMESPACE, tags=["repos"], responses=FAILURES, rout
 @router.post(
     "/repos", status_code=201, response_model=Success[CreateRepoResult], openapi_extra=takes(CreateRepoRequest)
 )
-async def create_repo(namespace: str, visit: Editor) -> Response:
+async def create_repo(namespace: NamespaceInPath, visit: Editor) -> Response:
     """Create an empty repo, and its namespace if need be."""
     asked = await visit.body(CreateRepoRequest)
     wish = RepoWish(asked.name, asked.description, asked.default_branch, asked.read_only)
@@ -34,7 +35,7 @@ async def create_repo(namespace: str, visit: Editor) -> Response:
 
 
 @router.get("/repos", response_model=Listing[RepoInfo])
-async def list_repos(namespace: str, visit: Reader, asked: Annotated[ListReposQuery, Query()]) -> Response:
+async def list_repos(namespace: NamespaceInPath, visit: Reader, asked: Annotated[ListReposQuery, Query()]) -> Response:
     """List a namespace's repos, by pages or by cursors."""
     window = asked.window()
     query = RepoQuery(
@@ -54,14 +55,27 @@ async def list_repos(namespace: str, visit: Reader, asked: Annotated[ListReposQu
 
 
 @router.get("/repos/{name}", response_model=Success[RepoInfo])
-async def get_repo(namespace: str, name: str, visit: Reader) -> Response:
+async def get_repo(namespace: NamespaceInPath, name: RepoInPath, visit: Reader) -> Response:
     """Show one repo."""
     row = await repos.get_repo(visit.engine, visit.account, namespace, name)
     return answer(Success[RepoInfo](result=rows.repo_info(row, visit.door.remote_for(row))))
 
 
+@router.patch("/repos/{name}", response_model=Success[RepoInfo], openapi_extra=takes(UpdateRepoRequest))
+async def update_repo(namespace: NamespaceInPath, name: RepoInPath, visit: Editor) -> Response:
+    """Change a repo's description, default branch or read-only flag; what the body leaves out stays."""
+    asked = await visit.body(UpdateRepoRequest)
+    changes = RepoChanges(
+        description=asked.description if "description" in asked.model_fields_set else KEEP,
+        default_branch=asked.default_branch,
+        read_only=asked.read_only,
+    )
+    row = await repos.update_repo(visit.engine, visit.account, namespace, name, changes)
+    return answer(Success[RepoInfo](result=rows.repo_info(row, visit.door.remote_for(row))))
+
+
 @router.delete("/repos/{name}", status_code=202, response_model=Success[Removed])
-async def delete_repo(namespace: str, name: str, visit: Editor) -> Response:
+async def delete_repo(namespace: NamespaceInPath, name: RepoInPath, visit: Editor) -> Response:
     """Delete a repo and its tokens; its name is free at once."""
     deleted = await repos.delete_repo(visit.engine, visit.account, namespace, name)
     return answer(Success[Removed](result=Removed(id=deleted)), status=202)
@@ -70,7 +84,7 @@ async def delete_repo(namespace: str, name: str, visit: Editor) -> Response:
 @router.post(
     "/repos/{name}/fork", status_code=201, response_model=Success[ForkRepoResult], openapi_extra=takes(ForkRepoRequest)
 )
-async def fork_repo(namespace: str, name: str, visit: Editor) -> Response:
+async def fork_repo(namespace: NamespaceInPath, name: RepoInPath, visit: Editor) -> Response:
     """Make an independent copy of a repo, with its own tokens."""
     asked = await visit.body(ForkRepoRequest)
     wish = RepoWish(asked.name, asked.description, read_only=asked.read_only)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from treehold.api.body import read_body
 from treehold.auth.policy import Action
+from treehold.catalog.accounts import ApiTokenRow
 from treehold.catalog.base import RepoRow
 from treehold.engine import gate
 from treehold.engine.context import Engine
@@ -27,14 +28,18 @@ class Door:
     engine: Engine
     remote_for: Callable[[RepoRow], str]
     body_bytes_max: int
+    uses: gate.UseNotes
+    workspace_namespace: str = "default"
+    """Where the repos of the workspace API lie."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request of a program that may act in ``account``."""
+    """A request of a program that may act in ``account``, by the token that it showed."""
 
     door: Door
     account: AccountId
+    token: ApiTokenRow
     request: Request
 
     @property
@@ -57,14 +62,31 @@ async def admit_editor(request: Request) -> Visit:
     return await _admit(request, "edit")
 
 
+async def admit_anybody(request: Request) -> Visit:
+    """Let in whoever shows an API token, to its own account; raises Unauthenticated."""
+    door: Door = request.app.state.door
+    token = await gate.identify_program(door.engine, request.headers.get("authorization"))
+    return _visit(request, token)
+
+
 async def _admit(request: Request, action: Action) -> Visit:
     door: Door = request.app.state.door
     account = AccountId(request.path_params.get("account_id", door.engine.default_account))
-    await gate.admit_program(door.engine, request.headers.get("authorization"), account=account, action=action)
+    token = await gate.admit_program(door.engine, request.headers.get("authorization"), account=account, action=action)
     if "\x00" in request.scope["path"]:  # no name has one, and some databases cannot even be asked for it
         raise NotFound("nothing has a name with a NUL character")
-    return Visit(door=door, account=account, request=request)
+    return _visit(request, token)
 
+
+def _visit(request: Request, token: ApiTokenRow) -> Visit:
+    """The visit of the holder of a token."""
+    door: Door = request.app.state.door
+    door.uses.note(token, door.engine.clock())
+    return Visit(door=door, account=token.account, token=token, request=request)
+
+
+Holder = Annotated[Visit, Depends(admit_anybody)]
+"""A route's parameter that admits every good API token to its own account."""
 
 Reader = Annotated[Visit, Depends(admit_reader)]
 """A route's parameter that admits Artifacts Read and Artifacts Edit."""

@@ -10,18 +10,19 @@ they were first spelled and compared without regard to the case of ASCII letters
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NewType, Protocol
+from enum import Enum
+from typing import Final, Literal, Protocol
 
+from treehold.catalog.accounts import AccountCatalog, Cursor, NamespaceCatalog
 from treehold.catalog.care import CareCatalog
 from treehold.ids import AccountId, Milliseconds, ObjectId, PackId, RefName, RepoId, TokenId
 
 Scope = Literal["read", "write"]
-Permission = Literal["read", "edit"]
+RepoStatus = Literal["ready", "importing"]
 TokenState = Literal["active", "expired", "revoked"]
 TokenFilter = Literal["active", "expired", "revoked", "all"]
 RepoSort = Literal["created_at", "updated_at", "last_push_at", "name"]
 Direction = Literal["asc", "desc"]
-Cursor = NewType("Cursor", str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class RepoRow:
     created_at: Milliseconds
     updated_at: Milliseconds
     last_push_at: Milliseconds | None
+    status: RepoStatus = "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,26 @@ class NewRepo:
     read_only: bool
     source: str | None
     now: Milliseconds
+    status: RepoStatus = "ready"
+
+
+class Keep(Enum):
+    """The one value that stands for leaving a field as it is where None has a meaning of its own."""
+
+    KEEP = "keep"
+
+
+KEEP: Final = Keep.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class RepoChanges:
+    """What is to be different about a repo: None is as it is, but for the description, which None takes away."""
+
+    description: str | Keep | None = KEEP
+    default_branch: str | None = None
+    read_only: bool | None = None
+    status: RepoStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,17 +216,6 @@ class TokenRow:
     scope: Scope
     created_at: Milliseconds
     expires_at: Milliseconds
-    revoked_at: Milliseconds | None
-
-
-@dataclass(frozen=True, slots=True)
-class ApiTokenRow:
-    """An API token as listed; its secret is nowhere."""
-
-    id: TokenId
-    account: AccountId
-    permission: Permission
-    created_at: Milliseconds
     revoked_at: Milliseconds | None
 
 
@@ -265,6 +276,14 @@ class RepoCatalog(Protocol):
         A cursor stays good when rows come or go meanwhile; raises InvalidInput (pointer ``/cursor``) for one that
         this catalog did not make, or made for another sort or direction. An unknown namespace is an empty page.
         """
+        ...
+
+    async def update_repo(self, repo: RepoId, changes: RepoChanges, now: Milliseconds) -> RepoRow:
+        """Change a live repo's row and answer it; raises NotFound. Moves updated_at, but for the status alone."""
+        ...
+
+    async def importing_repos(self) -> Sequence[RepoRow]:
+        """All live repos whose import is not done, oldest first."""
         ...
 
     async def delete_repo(self, account: AccountId, namespace: str, name: str, now: Milliseconds) -> RepoId:
@@ -343,27 +362,7 @@ class TokenCatalog(Protocol):
         ...
 
 
-class ApiTokenCatalog(Protocol):
-    """API tokens, which programs show."""
-
-    async def create_api_token(self, token: ApiTokenRow, digest: bytes) -> None:
-        """Keep an API token, and its account if it is new; raises AlreadyExists when the digest is kept already."""
-        ...
-
-    async def find_api_token(self, digest: bytes) -> ApiTokenRow:
-        """The token with that digest, revoked or not; raises NotFound."""
-        ...
-
-    async def list_api_tokens(self) -> Sequence[ApiTokenRow]:
-        """All API tokens, oldest first."""
-        ...
-
-    async def revoke_api_token(self, token: TokenId, now: Milliseconds) -> None:
-        """Revoke it, or leave it revoked; raises NotFound."""
-        ...
-
-
-class Catalog(RepoCatalog, HistoryCatalog, TokenCatalog, ApiTokenCatalog, CareCatalog, Protocol):
+class Catalog(RepoCatalog, HistoryCatalog, TokenCatalog, NamespaceCatalog, AccountCatalog, CareCatalog, Protocol):
     """All of it: what a backend implements and the composition root holds."""
 
     async def close(self) -> None:

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from treehold.catalog.base import Cursor, Direction, RepoSort
+from treehold.catalog.accounts import Cursor
+from treehold.catalog.base import Direction, RepoSort
 from treehold.errors import InvalidInput
 
 CURSOR_CHARACTERS_MAX: Final = 1024

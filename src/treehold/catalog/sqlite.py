@@ -14,22 +14,32 @@ from pathlib import Path
 from typing import Final, Self
 
 from treehold.catalog import (
+    sqlite_accounts,
     sqlite_care,
     sqlite_history,
     sqlite_listing,
+    sqlite_namespaces,
     sqlite_replace,
     sqlite_repos,
     sqlite_sweep,
     sqlite_tokens,
 )
-from treehold.catalog.base import (
+from treehold.catalog.accounts import (
+    AccountRow,
     ApiTokenRow,
+    Jurisdiction,
+    NamespacePage,
+    NamespaceQuery,
+    NamespaceRow,
+)
+from treehold.catalog.base import (
     Catalog,
     NewRepo,
     NewToken,
     PackReplacement,
     PushCommit,
     RefLogEntry,
+    RepoChanges,
     RepoPage,
     RepoQuery,
     RepoRow,
@@ -128,6 +138,14 @@ class SqliteCatalog(Catalog):
             return await asyncio.to_thread(self._slow_reader.read_moment, sqlite_listing.list_repos, query)
         return self._reader.read_moment(sqlite_listing.list_repos, query)
 
+    async def update_repo(self, repo: RepoId, changes: RepoChanges, now: Milliseconds) -> RepoRow:
+        """Change a live repo's row."""
+        return await self._writer.run(partial(sqlite_repos.update_repo, repo=repo, changes=changes, now=now))
+
+    async def importing_repos(self) -> Sequence[RepoRow]:
+        """All live repos whose import is not done, oldest first."""
+        return self._reader.read_moment(sqlite_repos.list_importing)
+
     async def delete_repo(self, account: AccountId, namespace: str, name: str, now: Milliseconds) -> RepoId:
         """Take a repo away."""
         return await self._writer.run(
@@ -205,23 +223,67 @@ class SqliteCatalog(Catalog):
             partial(sqlite_tokens.revoke_token, account=account, namespace=namespace, token=token, now=now),
         )
 
-    # API tokens
+    # Namespaces
+
+    async def create_namespace(
+        self, account: AccountId, name: str, *, jurisdiction: Jurisdiction, now: Milliseconds
+    ) -> NamespaceRow:
+        """Make a namespace."""
+        return await self._writer.run(
+            partial(sqlite_namespaces.create_namespace, account=account, name=name, jurisdiction=jurisdiction, now=now),
+        )
+
+    async def find_namespace(self, account: AccountId, name: str) -> NamespaceRow:
+        """The namespace of that name."""
+        return self._reader.read(sqlite_namespaces.find_namespace, account, name)
+
+    async def list_namespaces(self, query: NamespaceQuery) -> NamespacePage:
+        """A page of an account's namespaces; far ones are found in a thread."""
+        if query.offset > sqlite_listing.INLINE_OFFSET_MAX:
+            return await asyncio.to_thread(self._slow_reader.read_moment, sqlite_namespaces.list_namespaces, query)
+        return self._reader.read_moment(sqlite_namespaces.list_namespaces, query)
+
+    async def delete_namespace(self, account: AccountId, name: str) -> None:
+        """Take an empty namespace away."""
+        await self._writer.run(partial(sqlite_namespaces.delete_namespace, account=account, name=name))
+
+    # Accounts and API tokens
+
+    async def create_account(self, account: AccountId, now: Milliseconds) -> AccountRow:
+        """Make an account."""
+        return await self._writer.run(partial(sqlite_accounts.create_account, account=account, now=now))
+
+    async def list_accounts(self) -> Sequence[AccountRow]:
+        """All accounts by id."""
+        return self._reader.read(sqlite_accounts.list_accounts)
 
     async def create_api_token(self, token: ApiTokenRow, digest: bytes) -> None:
         """Keep an API token."""
-        await self._writer.run(partial(sqlite_tokens.create_api_token, token=token, digest=digest))
+        await self._writer.run(partial(sqlite_accounts.create_api_token, token=token, digest=digest))
 
     async def find_api_token(self, digest: bytes) -> ApiTokenRow:
         """The API token with that digest."""
-        return self._reader.read(sqlite_tokens.find_api_token, digest)
+        return self._reader.read(sqlite_accounts.find_api_token, digest)
 
-    async def list_api_tokens(self) -> Sequence[ApiTokenRow]:
-        """All API tokens, oldest first."""
-        return self._reader.read(sqlite_tokens.list_api_tokens)
+    async def list_api_tokens(self, account: AccountId | None = None) -> Sequence[ApiTokenRow]:
+        """All API tokens, or those of one account, oldest first."""
+        return self._reader.read(sqlite_accounts.list_api_tokens, account)
+
+    async def rotate_api_token(
+        self, token: TokenId, digest: bytes, *, expires_at: Milliseconds | None, now: Milliseconds
+    ) -> ApiTokenRow:
+        """Give an API token another secret."""
+        return await self._writer.run(
+            partial(sqlite_accounts.rotate_api_token, token=token, digest=digest, expires_at=expires_at, now=now),
+        )
+
+    async def note_api_token_use(self, token: TokenId, now: Milliseconds) -> None:
+        """Note that an API token was used then."""
+        await self._writer.run(partial(sqlite_accounts.note_api_token_use, token=token, now=now))
 
     async def revoke_api_token(self, token: TokenId, now: Milliseconds) -> None:
         """Revoke an API token."""
-        await self._writer.run(partial(sqlite_tokens.revoke_api_token, token=token, now=now))
+        await self._writer.run(partial(sqlite_accounts.revoke_api_token, token=token, now=now))
 
     # Maintenance
 

@@ -9,7 +9,8 @@ import re
 from sqlite3 import Connection
 from typing import Any, Final
 
-from treehold.catalog.base import Cursor, RepoPage, RepoQuery, RepoSort
+from treehold.catalog.accounts import Cursor
+from treehold.catalog.base import RepoPage, RepoQuery, RepoSort
 from treehold.catalog.cursors import Position, decode_cursor, encode_cursor
 from treehold.catalog.sqlite_names import find_candidates
 from treehold.catalog.sqlite_repos import repo_row_of

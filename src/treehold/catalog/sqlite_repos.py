@@ -3,14 +3,16 @@
 Names of namespaces and repos are one name whatever the case of their ASCII letters, in every comparison.
 """
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Final
 
-from treehold.catalog.base import NewRepo, NewToken, RepoRow
+from treehold.catalog.base import KEEP, NewRepo, NewToken, RepoChanges, RepoRow, RepoStatus
 from treehold.catalog.snapshot_cache import Snapshot
 from treehold.catalog.sqlite_names import NAMES_AT_ONCE, index_names
+from treehold.catalog.sqlite_namespaces import enter_namespace
 from treehold.catalog.sqlite_schema import NEVER
 from treehold.catalog.sqlite_state import (
     Record,
@@ -31,6 +33,7 @@ ROW_AT: Final = 5
 of the overlay, the key of the namespace, and the last push as it is sorted."""
 _READ_ONLY: Final = 6
 _EXACT: Final = 9
+_STATUSES: Final[dict[RepoStatus, int]] = {"ready": 0, "importing": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +106,20 @@ def _insert_repo(connection: Connection, repo: NewRepo, token: NewToken, origin:
     """Write the row of a new repo and its first token; raises AlreadyExists."""
     if _record_named(connection, repo.account, repo.namespace, repo.name) is not None:
         raise AlreadyExists(f"repo already exists: {repo.name}")
-    namespace = _enter_namespace(connection, repo.account, repo.namespace, repo.now)
+    namespace = enter_namespace(connection, repo.account, repo.namespace, repo.now)
     key = insert(
         connection,
         """
         INSERT INTO repos(id, namespace, name, description, default_branch, read_only, source, generation, anchor,
-            origin, exact, size_bytes, object_count, is_fork, created_at, updated_at, last_push_at, snapshot, overlay)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+            origin, exact, size_bytes, object_count, is_fork, created_at, updated_at, last_push_at, snapshot, status,
+            overlay)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
         """,
         (
             *(repo.id, namespace, repo.name, repo.description, repo.default_branch, repo.read_only, _source(repo)),
             *(origin.generation, origin.generation, origin.generation, origin.exact),
             *(origin.size_bytes, origin.object_count, origin.is_fork),
-            *(repo.now, repo.now, NEVER, origin.snapshot),
+            *(repo.now, repo.now, NEVER, origin.snapshot, _STATUSES[repo.status]),
         ),
     )
     add_token(connection, key, token)
@@ -130,23 +134,34 @@ def _source(repo: NewRepo) -> str | None:
     return repo.source.removeprefix(own) if repo.source and repo.source.startswith(own + "/") else repo.source
 
 
-def _enter_namespace(connection: Connection, account: AccountId, name: str, now: Milliseconds) -> int:
-    """Count one more repo in a namespace, which is made if need be, and answer its key."""
-    row = one(
-        connection,
+def update_repo(connection: Connection, repo: RepoId, changes: RepoChanges, now: Milliseconds) -> RepoRow:
+    """Change a live repo's row and answer it; raises NotFound."""
+    keeps = changes.description is KEEP
+    status = None if changes.status is None else _STATUSES[changes.status]
+    moves = not keeps or changes.default_branch is not None or changes.read_only is not None
+    connection.execute(
         """
-        UPDATE namespaces SET repo_count = repo_count + 1, updated_at = ? WHERE account = ? AND name = ? RETURNING key
+        UPDATE repos SET description = iif(?, description, ?), default_branch = coalesce(?, default_branch),
+            read_only = coalesce(?, read_only), status = coalesce(?, status), updated_at = iif(?, ?, updated_at)
+        WHERE id = ? AND deleted_at IS NULL
         """,
-        (now, account, name),
+        (
+            *(keeps, None if keeps else changes.description, changes.default_branch),
+            *(changes.read_only, status, moves, now, repo),
+        ),
     )
-    if row is not None:
-        return int(row[0])
-    connection.execute("INSERT OR IGNORE INTO accounts(id, created_at) VALUES (?, ?)", (account, now))
-    return insert(
-        connection,
-        "INSERT INTO namespaces(account, name, repo_count, created_at, updated_at) VALUES (?, ?, 1, ?, ?)",
-        (account, name, now, now),
-    )
+    return repo_row_of(repo_record(connection, repo))
+
+
+def list_importing(connection: Connection) -> Sequence[RepoRow]:
+    """All live repos whose import is not done, oldest first."""
+    records = connection.execute(
+        """
+        SELECT * FROM live_repos WHERE key IN (SELECT key FROM repos WHERE status = 1 AND deleted_at IS NULL)
+        ORDER BY key
+        """
+    ).fetchall()
+    return [repo_row_of(record) for record in records]
 
 
 def delete_repo(connection: Connection, account: AccountId, namespace: str, name: str, now: Milliseconds) -> RepoId:

@@ -1,12 +1,12 @@
-"""Repo tokens and API tokens: the statements, over a connection whose transaction the caller holds."""
+"""Repo tokens: the statements, over a connection whose transaction the caller holds."""
 
 from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import Final
 
-from treehold.catalog.base import ApiTokenRow, NewToken, TokenFilter, TokenRow
+from treehold.catalog.base import NewToken, TokenFilter, TokenRow
 from treehold.catalog.sqlite_state import Record, number, one
-from treehold.errors import AlreadyExists, NotFound
+from treehold.errors import NotFound
 from treehold.ids import AccountId, Milliseconds, RepoId, TokenId
 
 _SCOPE: Final = "iif(tokens.may_write, 'write', 'read')"
@@ -87,46 +87,3 @@ def revoke_token(connection: Connection, account: AccountId, namespace: str, tok
     if row is None:
         raise NotFound(f"no such token: {token}")
     connection.execute("UPDATE tokens SET revoked_at = ? WHERE key = ? AND revoked_at IS NULL", (now, row[0]))
-
-
-def create_api_token(connection: Connection, token: ApiTokenRow, digest: bytes) -> None:
-    """Keep an API token, and its account if it is new; raises AlreadyExists."""
-    if one(connection, "SELECT 1 FROM api_tokens WHERE digest = ?", (digest,)) is not None:
-        raise AlreadyExists("that API token is kept already")
-    connection.execute(
-        "INSERT OR IGNORE INTO accounts(id, created_at) VALUES (?, ?)",
-        (token.account, token.created_at),
-    )
-    connection.execute(
-        "INSERT INTO api_tokens(id, digest, account, permission, created_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (token.id, digest, token.account, token.permission, token.created_at, token.revoked_at),
-    )
-
-
-def find_api_token(connection: Connection, digest: bytes) -> ApiTokenRow:
-    """The API token with that digest, revoked or not; raises NotFound."""
-    row = one(
-        connection, "SELECT id, account, permission, created_at, revoked_at FROM api_tokens WHERE digest = ?", (digest,)
-    )
-    if row is None:
-        raise NotFound("no such API token")
-    return ApiTokenRow(*row)
-
-
-def list_api_tokens(connection: Connection) -> Sequence[ApiTokenRow]:
-    """All API tokens, oldest first."""
-    rows = connection.execute(
-        "SELECT id, account, permission, created_at, revoked_at FROM api_tokens ORDER BY created_at, id"
-    )
-    return [ApiTokenRow(*row) for row in rows.fetchall()]
-
-
-def revoke_api_token(connection: Connection, token: TokenId, now: Milliseconds) -> None:
-    """Revoke an API token, or leave it revoked; raises NotFound."""
-    row = one(
-        connection,
-        "UPDATE api_tokens SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING key",
-        (now, token),
-    )
-    if row is None:
-        raise NotFound(f"no such API token: {token}")

@@ -6,6 +6,7 @@ from treehold.catalog.base import Ref, RepoState
 from treehold.engine import tokens
 from treehold.engine.advertise import head_target
 from treehold.engine.context import Engine
+from treehold.engine.gate import check_ready
 from treehold.engine.repos import CreatedRepo, RepoWish, new_repo
 from treehold.ids import TAGS, AccountId, RefName
 
@@ -29,9 +30,11 @@ async def fork_repo(
 ) -> ForkedRepo:
     """Make an independent copy of a repo, of all its refs or of its default branch and the tags that point into it.
 
-    The fork's default branch is its parent's. Raises NotFound for the parent, InvalidInput, AlreadyExists.
+    The fork's default branch is its parent's. Raises NotFound and ImportInProgress for the parent, InvalidInput,
+    AlreadyExists.
     """
     parent = await engine.catalog.find_repo(account, namespace, parent_name)
+    check_ready(parent)
     source = f"artifacts:{namespace}/{parent_name}"
     inherited = RepoWish(
         name=wish.name,

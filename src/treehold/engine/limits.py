@@ -1,9 +1,10 @@
 """Every bound that the deeds keep, each a setting of the server with this default."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
 from treehold.objects.severity import DEFAULT_SEVERITIES, Severity
@@ -12,6 +13,7 @@ KIB: Final = 1 << 10
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 DAY_SECONDS: Final = 86_400
+IpNetwork = IPv4Network | IPv6Network
 _FSCK: Final = re.compile("(?:[a-zA-Z]+=(?:ignore|warn|error)(?:,(?!$)|$))*")
 
 
@@ -80,7 +82,7 @@ class Limits:
     cache_bytes_max: int = 4 * GIB
     """Materialised repos on this node's disk."""
     answers_bytes_max: int = 4 * GIB
-    """Computed packs kept on this node's disk."""
+    """Computed packs kept on this node's disk, of which each counts 64 KiB at least."""
     walk_clone_objects: int = 500
     """Objects that a fetch without haves may choose in this process; starting git costs less beyond."""
     walk_increment_objects: int = 1_000
@@ -93,6 +95,9 @@ class Limits:
     """Size of a pack that is put together in memory by a walk."""
     pack_memory_bytes: int = 64 * MIB
     """Inline packs held in memory by each process."""
+    object_memory_bytes: int = 32 * MIB
+    """Small objects that programs read last, held in memory by each process: trees most of all, and files of which
+    many versions are deltas of each other."""
     reachable_memory_bytes: int = 128 * MIB
     """Sets of reachable ids held in memory by each process, at 20 bytes an id."""
     roll_up_packs: int = 32
@@ -108,6 +113,35 @@ class Limits:
     """How long the catalog remembers expired tokens, deleted repos and done jobs."""
     lease_seconds: int = 120
     """How long a process that died in a job keeps others from it; one that lives renews its lease all the while."""
+    import_bytes_max: int = 2 * GIB
+    """What an import may fetch, as it lies on this node's disk: no more than one push may bring."""
+    import_seconds: int = 3_600
+    """One import, from its request to its end, tries and waits included."""
+    import_idle_seconds: int = 60
+    """How long nothing may come from the remote of an import."""
+    import_probe_seconds: int = 20
+    """What the look-up of a remote's name may take, and as much again its list of refs: the request waits for both."""
+    import_processes: int = 2
+    """Imports that fetch at once in each process; more wait their turn."""
+    import_queue: int = 32
+    """Imports under way in each process, those that wait included; one more is told to come back later."""
+    import_attempts: int = 3
+    """Tries to fetch from a remote that fails."""
+    import_retry_seconds: int = 2
+    """From one such try to the next; twice as long after each."""
+    import_allowed_hosts: str = ""
+    """Hosts that imports may reach wherever they are, with commas between. All others must have public addresses, or a
+    stranger's request would reach into the network in which this server stands."""
+    import_allowed_networks: str = ""
+    """Networks that imports may reach though they are not public, such as ``10.1.0.0/16``, with commas between."""
+    import_ca_file: str = ""
+    """File of the certificate authorities, in PEM, by which remotes of imports are checked; empty: the system's."""
+    api_requests_max: int = 2_000
+    """REST requests of one account in ``rate_seconds``; 0 is no bound. The real service's figure, as the next."""
+    git_requests_max: int = 2_000
+    """Git requests to the repos of one namespace in ``rate_seconds``; 0 is no bound."""
+    rate_seconds: int = 10
+    """The stretch of time in which those are counted, by all processes of a server together."""
     token_ttl_min: int = 60
     token_ttl_max: int = 365 * DAY_SECONDS
     token_ttl_default: int = DAY_SECONDS
@@ -115,10 +149,23 @@ class Limits:
     def __post_init__(self) -> None:
         if not _FSCK.fullmatch(self.fsck):
             raise ValueError(f"fsck must be like badDate=ignore,hasDotgit=error, not {self.fsck[:200]!r}")
+        self.import_networks()
 
     def severities(self) -> Mapping[str, Severity]:
         """The severities of all defects that this process finds by itself."""
         return _severities(self.fsck)
+
+    def import_hosts(self) -> frozenset[str]:
+        """The hosts that imports may reach wherever they are, in lower case."""
+        return frozenset(_parts(self.import_allowed_hosts.lower()))
+
+    def import_networks(self) -> Sequence[IpNetwork]:
+        """The networks that imports may reach though they are not public; raises ValueError."""
+        return [ip_network(part) for part in _parts(self.import_allowed_networks)]
+
+
+def _parts(listed: str) -> list[str]:
+    return [part.strip() for part in listed.split(",") if part.strip()]
 
 
 @cache

@@ -1,8 +1,8 @@
 """C Git, for what is large. The only file that starts a process.
 
-A run gets no hooks, no system or user configuration, no network protocol, no prompt; its own process group, so that
-all of it ends with its request; a bound on the memory it may allocate and on its time; and its turn among a bounded
-number of runs.
+A run gets no hooks, no system or user configuration, no network protocol unless the settings of its place open one, no
+prompt; its own process group, so that all of it ends with its request; a bound on the memory it may allocate and on its
+time; and its turn among a bounded number of runs.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import signal
 import subprocess
 from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -46,11 +46,15 @@ _WRONG_SEVERITY: Final = re.compile("fatal: (.*(?:message id|message type|Cannot
 
 @dataclass(frozen=True, slots=True)
 class GitPlace:
-    """Where a run works: a bare repository's folder, its objects, and objects that it may borrow."""
+    """Where a run works: a bare repository's folder, its objects, and objects that it may borrow.
+
+    ``settings`` are git's, and may be secret: they are passed where other users of the machine do not see them.
+    """
 
     git_dir: Path
     objects: Path
     alternate: Path | None = None
+    settings: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 class NativeGit:
@@ -61,6 +65,10 @@ class NativeGit:
         self._limits = limits
         self._turns = asyncio.Semaphore(limits.native_processes)
         self._waiting = 0
+
+    def beside(self, limits: Limits) -> "NativeGit":
+        """The same git with other limits and turns of its own, for runs that must not keep these ones waiting."""
+        return NativeGit(self._executable, limits)
 
     async def output(
         self,
@@ -202,6 +210,10 @@ def _environment(place: GitPlace) -> Mapping[str, str]:
     }
     if place.alternate is not None:
         environment["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = str(place.alternate)
+    if place.settings:
+        environment["GIT_CONFIG_COUNT"] = str(len(place.settings))
+        for row, (name, value) in enumerate(place.settings):
+            environment |= {f"GIT_CONFIG_KEY_{row}": name, f"GIT_CONFIG_VALUE_{row}": value}
     return environment
 
 

@@ -15,8 +15,10 @@ from treehold.engine.locks import KeyedLocks
 from treehold.engine.materialise import Materialiser
 from treehold.engine.native import NativeGit
 from treehold.engine.pack_cache import PackCache
+from treehold.engine.rates import RateTable
 from treehold.engine.reachable import ReachableSets
 from treehold.ids import Entropy, ObjectId, RepoId
+from treehold.packs.read import ObjectCache
 from treehold.store.base import Store
 
 
@@ -25,7 +27,7 @@ class Node:
     """A process's own things. ``spool`` is the folder where large pushes wait; ``push_locks`` lets the pushes to one
     repo commit one after the other; ``trailers`` keeps the checksums of concatenated packs by their list, and
     ``anchor_tips`` what refs pointed at by repo and generation. ``care_wanted`` is set when maintenance should not
-    wait for its time."""
+    wait for its time. ``objects`` holds small objects that programs read."""
 
     spool: Path
     packs: PackCache
@@ -34,7 +36,9 @@ class Node:
     native: NativeGit
     indexes: GitIndexes
     reachable: ReachableSets
+    objects: ObjectCache
     answers: AnswerCache
+    rates: RateTable
     care_wanted: asyncio.Event = field(default_factory=asyncio.Event)
     push_locks: KeyedLocks = field(default_factory=KeyedLocks)
     trailers: OrderedDict[bytes, bytes] = field(default_factory=OrderedDict)
@@ -65,5 +69,7 @@ class Node:
             native=native,
             indexes=GitIndexes(native=native, repos=repos, git_dirs=git_dirs),
             reachable=reachable,
+            objects=ObjectCache(limits.object_memory_bytes),
             answers=answers,
+            rates=RateTable.open(folder / "rates"),
         )

@@ -1,11 +1,12 @@
-"""Repos by name: create, find, list, delete."""
+"""Repos by name: create, find, list, change, delete."""
 
 from dataclasses import dataclass
 
 from treehold.auth.names import DESCRIPTION_MAX
-from treehold.catalog.base import NewRepo, RepoPage, RepoQuery, RepoRow
+from treehold.catalog.base import KEEP, NewRepo, RepoChanges, RepoPage, RepoQuery, RepoRow
 from treehold.engine import tokens
 from treehold.engine.context import Engine
+from treehold.engine.gate import check_ready
 from treehold.errors import InvalidInput, InvalidRefName
 from treehold.ids import AccountId, RepoId, branch_ref, new_id
 
@@ -34,12 +35,8 @@ def new_repo(engine: Engine, account: AccountId, namespace: str, wish: RepoWish,
     """Check a wish; raises InvalidInput with the pointer of the first field that is wrong."""
     engine.names.check_namespace(namespace)
     engine.names.check_repo_name(wish.name)
-    if wish.description is not None and len(wish.description) > DESCRIPTION_MAX:
-        raise InvalidInput(f"description has more than {DESCRIPTION_MAX} characters", "/description")
-    try:
-        branch_ref(wish.default_branch)
-    except (InvalidRefName, UnicodeEncodeError):
-        raise InvalidInput(f"not a valid branch name: {wish.default_branch[:80]!r}", "/default_branch") from None
+    _check_description(wish.description)
+    _check_branch(wish.default_branch)
     return NewRepo(
         id=RepoId(new_id(engine.entropy)),
         account=account,
@@ -51,6 +48,18 @@ def new_repo(engine: Engine, account: AccountId, namespace: str, wish: RepoWish,
         source=source,
         now=engine.clock(),
     )
+
+
+def _check_description(description: str | None) -> None:
+    if description is not None and len(description) > DESCRIPTION_MAX:
+        raise InvalidInput(f"description has more than {DESCRIPTION_MAX} characters", "/description")
+
+
+def _check_branch(branch: str) -> None:
+    try:
+        branch_ref(branch)
+    except (InvalidRefName, UnicodeEncodeError):
+        raise InvalidInput(f"not a valid branch name: {branch[:80]!r}", "/default_branch") from None
 
 
 async def create_repo(engine: Engine, account: AccountId, namespace: str, wish: RepoWish) -> CreatedRepo:
@@ -69,6 +78,19 @@ async def get_repo(engine: Engine, account: AccountId, namespace: str, name: str
 async def list_repos(engine: Engine, query: RepoQuery) -> RepoPage:
     """A page of a namespace's repos; raises InvalidInput for a bad cursor."""
     return await engine.catalog.list_repos(query)
+
+
+async def update_repo(engine: Engine, account: AccountId, namespace: str, name: str, changes: RepoChanges) -> RepoRow:
+    """Change a repo; its default branch need not be there. Raises InvalidInput before it looks, then NotFound,
+    ImportInProgress.
+    """
+    if changes.description is not KEEP:
+        _check_description(changes.description)
+    if changes.default_branch is not None:
+        _check_branch(changes.default_branch)
+    row = await engine.catalog.find_repo(account, namespace, name)
+    check_ready(row)
+    return await engine.catalog.update_repo(row.id, changes, engine.clock())
 
 
 async def delete_repo(engine: Engine, account: AccountId, namespace: str, name: str) -> RepoId:

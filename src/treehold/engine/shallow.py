@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from treehold.engine import history
-from treehold.engine.advertise import HEAD, head_target
 from treehold.engine.context import Engine
+from treehold.engine.revision import find_ref
 from treehold.engine.view import RepoView
 from treehold.errors import MalformedMessage
 from treehold.ids import ObjectId, ObjectKind
@@ -124,13 +124,8 @@ def _cut_to(parents: Mapping[ObjectId, Sequence[ObjectId]], heads: Iterable[Obje
 
 
 def _resolve(view: RepoView, name: bytes) -> ObjectId:
-    """A ref by its full or short name, in the order in which git tries them; raises MalformedMessage."""
-    refs = view.state.refs
-    by_name: dict[bytes, ObjectId] = {full: ref.oid for full, ref in refs.items()}
-    head = refs.get(head_target(view.state.repo.default_branch, refs))
-    if head is not None:
-        by_name[HEAD] = head.oid
-    for prefix in (b"", b"refs/", b"refs/tags/", b"refs/heads/", b"refs/remotes/"):
-        if prefix + name in by_name:
-            return by_name[prefix + name]
-    raise MalformedMessage(f"deepen-not is not a ref: {name[:80]!r}")
+    """A ref by its full or short name; raises MalformedMessage."""
+    ref = find_ref(view.state, name)
+    if ref is None:
+        raise MalformedMessage(f"deepen-not is not a ref: {name[:80]!r}")
+    return ref.oid

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from treehold.auth import secrets
 from treehold.catalog.base import NewToken, Scope, TokenFilter, TokenRow, TokenState
 from treehold.engine.context import Engine
+from treehold.engine.gate import check_ready
 from treehold.errors import InvalidTtl
 from treehold.ids import AccountId, Milliseconds, TokenId, new_id
 
@@ -48,9 +49,10 @@ def check_ttl(engine: Engine, ttl_seconds: int) -> None:
 async def create_token(
     engine: Engine, account: AccountId, namespace: str, repo_name: str, *, scope: Scope, ttl_seconds: int
 ) -> MintedToken:
-    """Give a repo one more token; raises InvalidTtl before it looks for the repo, then NotFound."""
+    """Give a repo one more token; raises InvalidTtl before it looks for the repo, then NotFound, ImportInProgress."""
     check_ttl(engine, ttl_seconds)
     repo = await engine.catalog.find_repo(account, namespace, repo_name)
+    check_ready(repo)
     token = mint(engine, scope=scope, ttl_seconds=ttl_seconds)
     await engine.catalog.create_token(repo.id, token.kept)
     return token

@@ -19,7 +19,7 @@ from treehold.engine.advertise import (
 )
 from treehold.engine.context import Engine
 from treehold.engine.gate import GitGuest
-from treehold.errors import PermissionDenied, RequestError, TreeholdError, Unauthenticated
+from treehold.errors import PermissionDenied, RateLimited, RequestError, TreeholdError, Unauthenticated, Unavailable
 from treehold.git_http import receive_pack, upload_pack
 from treehold.git_http.body import (
     ClientGone,
@@ -34,13 +34,15 @@ from treehold.git_http.body import (
     whole_body,
 )
 from treehold.git_http.responses import send_refusal, send_text, send_whole
+from treehold.ids import AccountId
 from treehold.protocol.advertisement import encode_v0, encode_v2
 from treehold.telemetry import meters
 
 log = structlog.get_logger(__name__)
 
+# Three names before the service are account, namespace and repo; only behind /git, for REST has such paths too.
 _PATH: Final = re.compile(
-    r"(?:/git)?/(?P<namespace>[^/]+)/(?P<repo>[^/]+?)(?P<suffix>\.git)?"
+    r"(?:/git(?:/(?P<account>[^/]+))?)?/(?P<namespace>[^/]+)/(?P<repo>[^/]+?)(?P<suffix>\.git)?"
     r"/(?P<what>info/refs|git-upload-pack|git-receive-pack|HEAD|objects/.*)"
 )
 _SERVICES: Final[Mapping[str, Service]] = {
@@ -53,11 +55,12 @@ _V2_BODY: Final = encode_v2(V2_CAPABILITIES, service=b"git-upload-pack")
 
 @dataclass(frozen=True, slots=True)
 class GitPath:
-    """A path taken apart. ``what`` is ``info/refs`` or a service."""
+    """A path taken apart. ``what`` is ``info/refs`` or a service; ``account`` is None where the path names none."""
 
     namespace: str
     repo: str
     what: str
+    account: AccountId | None = None
 
 
 def parse_path(path: str) -> GitPath | None:
@@ -65,14 +68,24 @@ def parse_path(path: str) -> GitPath | None:
     found = _PATH.fullmatch(path)
     if found is None:
         return None
-    return GitPath(found["namespace"], found["repo"], found["what"])
+    account = None if found["account"] is None else AccountId(found["account"])
+    return GitPath(found["namespace"], found["repo"], found["what"], account)
+
+
+def account_at(host: bytes, domain: str | None) -> AccountId | None:
+    """The account that a Host header names as the one label before the domain; None when it names none."""
+    if domain is None:
+        return None
+    name, dot, rest = host.decode("latin-1").lower().partition(":")[0].partition(".")
+    return AccountId(name) if dot and name and rest == domain.lower() else None
 
 
 class GitDoor:
     """An ASGI application for Git paths."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, account_domain: str | None = None) -> None:
         self._engine = engine
+        self._account_domain = account_domain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -102,6 +115,7 @@ class GitDoor:
         guest = await gate.admit_git(
             self._engine,
             headers.get(b"authorization"),
+            account=self._account(path, headers.get(b"host", b"")),
             namespace=path.namespace,
             repo_name=path.repo,
             service=service,
@@ -116,6 +130,10 @@ class GitDoor:
             await send_text(send, 415, f"The content type must be application/x-{service}-request")
         else:
             await self._serve(guest, service, (version, headers.get(b"content-encoding", b"")), receive, send)
+
+    def _account(self, path: GitPath, host: bytes) -> AccountId:
+        """The account whose repo is meant, by the path, by the host, or else the default one."""
+        return path.account or account_at(host, self._account_domain) or self._engine.default_account
 
     async def _advertise(self, guest: GitGuest, service: Service, version: int, send: Send) -> None:
         if service == "git-upload-pack" and version == 2:
@@ -144,11 +162,11 @@ class GitDoor:
         await while_connected(receive, answer(self._engine, guest.repo, body, send))
 
     async def _fail(self, path: GitPath, error: TreeholdError, send: "_StartWatcher") -> None:
-        if not isinstance(error, RequestError):
+        if not isinstance(error, RequestError | Unavailable):  # who is too busy says so to the client
             log.error("git_request_failed", namespace=path.namespace, repo=path.repo, what=path.what, error=repr(error))
         if send.has_started:
             raise error
-        if isinstance(error, Unauthenticated | PermissionDenied) or path.what != "git-upload-pack":
+        if isinstance(error, Unauthenticated | PermissionDenied | RateLimited) or path.what != "git-upload-pack":
             await send_refusal(send, error)
         elif isinstance(error, RequestError):
             await send_whole(send, 200, upload_pack.refusal_line(error), upload_pack.RESULT)

@@ -6,6 +6,7 @@ from treehold.errors import (
     LimitExceeded,
     MalformedMessage,
     PermissionDenied,
+    RateLimited,
     RequestError,
     TreeholdError,
     Unauthenticated,
@@ -28,6 +29,7 @@ _CHALLENGE: Final = (b"www-authenticate", b'Basic realm="artifacts"')
 _STATUS_BY_ERROR: Final[tuple[tuple[type[TreeholdError], int], ...]] = (
     (Unauthenticated, 401),
     (PermissionDenied, 403),
+    (RateLimited, 429),
     (LimitExceeded, 413),
     (MalformedMessage, 400),
     (RequestError, 400),
@@ -55,6 +57,8 @@ async def send_refusal(send: Send, error: TreeholdError) -> None:
     headers: Headers = []
     if status == 401:
         headers.append(_CHALLENGE)
+    if isinstance(error, RateLimited):
+        headers += [(name.encode("ascii"), value.encode("ascii")) for name, value in error.headers.items()]
     if status == 503:
         headers.append((b"retry-after", RETRY_AFTER_SECONDS))
     await send_text(send, status, "Internal error" if status == 500 else str(error), headers)

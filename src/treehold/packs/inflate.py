@@ -5,12 +5,14 @@ rest of the pack each time, reading n entries would copy n²/2 of them.
 """
 
 import zlib
+from collections.abc import Iterator
 from typing import Final
 
 from treehold.errors import RejectedPack
 
 _WINDOW_SLACK: Final = 64  # zlib's own header and trailer, and what deflate adds to bytes that it cannot shrink
 _BEGINNING_WINDOW: Final = 256
+_PIECES_WINDOW: Final = 64 << 10
 
 
 def inflate(view: memoryview, pos: int, end: int, size: int) -> tuple[bytes, int]:
@@ -30,6 +32,34 @@ def inflate(view: memoryview, pos: int, end: int, size: int) -> tuple[bytes, int
 def inflate_beginning(view: memoryview, pos: int, end: int, size: int) -> bytes:
     """The first ``size`` bytes of the stream that begins at ``pos``, or all there are; raises RejectedPack."""
     return _feed(zlib.decompressobj(), view[pos:end], size, window=_BEGINNING_WINDOW)[0]
+
+
+def inflate_pieces(view: memoryview, pos: int, end: int, size: int, *, piece_bytes: int) -> Iterator[bytes]:
+    """The ``size`` bytes of the stream that begins at ``pos``, in pieces of at most ``piece_bytes``.
+
+    Raises RejectedPack as :func:`inflate` does, but only when it comes to what is wrong; never gives more than size.
+    """
+    stream = zlib.decompressobj()
+    waiting = b""
+    left = size
+    while not stream.eof:
+        if not waiting:
+            waiting = bytes(view[pos : min(pos + _PIECES_WINDOW, end)])
+            pos += len(waiting)
+        try:
+            piece = stream.decompress(waiting, piece_bytes)
+        except zlib.error as error:
+            raise RejectedPack(f"an entry's data is damaged: {error}") from None
+        if not (waiting or piece):
+            raise RejectedPack(f"the pack ends within an entry's data, at {end}")
+        waiting = stream.unconsumed_tail
+        left -= len(piece)
+        if left < 0:
+            break
+        if piece:
+            yield piece
+    if left:
+        raise RejectedPack(f"the entry's data before {pos} has not the size that its header says")
 
 
 def _feed(stream: "zlib._Decompress", view: memoryview, room: int, *, window: int) -> tuple[bytes, int]:

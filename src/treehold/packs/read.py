@@ -1,9 +1,10 @@
 """Reading single objects out of a repo's packs, through delta chains that lead from pack to pack."""
 
+import itertools
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from treehold.errors import CorruptStore, LimitExceeded, NotFound, RejectedPack
@@ -11,7 +12,7 @@ from treehold.ids import ObjectId, ObjectKind
 from treehold.packs.delta import DELTA_SIZES_BYTES_MAX, apply_delta, delta_result_size
 from treehold.packs.entry import PACK_HEADER_BYTES, PACK_TRAILER_BYTES, Buffer, EntryHeader, parse_entry_header
 from treehold.packs.index import PackIndex
-from treehold.packs.inflate import inflate, inflate_beginning
+from treehold.packs.inflate import inflate, inflate_beginning, inflate_pieces
 from treehold.packs.limits import DELTA_DEPTH_MAX
 from treehold.packs.resolve import BaseObject
 
@@ -20,18 +21,26 @@ CACHE_BYTES_MAX: Final = 16 * 2**20
 OBJECT_BYTES_MAX: Final = 2 * 2**30
 """Largest object that is read into memory."""
 _TABLE_OBJECTS_MAX: Final = 200_000
+_UNBOUNDED: Final = 1 << 62
 _KIND_BY_CODE: Final = {int(kind): kind for kind in ObjectKind}
 
 
-class OpenPack:
-    """A pack's bytes and its index. Both are viewed where they are and must outlive this."""
+_serials: Final = itertools.count()
 
-    __slots__ = ("_order", "end", "index", "view")
+
+class OpenPack:
+    """A pack's bytes and its index. Both are viewed where they are and must outlive this.
+
+    ``serial`` is another one for each pack that was ever opened.
+    """
+
+    __slots__ = ("_order", "end", "index", "serial", "view")
 
     def __init__(self, buffer: Buffer, index: PackIndex) -> None:
         self.view = memoryview(buffer)
         self.index = index
         self.end = len(self.view) - PACK_TRAILER_BYTES
+        self.serial = next(_serials)
         self._order: tuple[array[int], array[int]] | None = None
         if self.end < PACK_HEADER_BYTES:
             raise CorruptStore("a stored pack is shorter than an empty one")
@@ -91,11 +100,14 @@ class PackSet:
         cache_bytes_max: int = CACHE_BYTES_MAX,
         object_bytes_max: int = OBJECT_BYTES_MAX,
         delta_depth_max: int = DELTA_DEPTH_MAX,
+        inflated_bytes_max: int | None = None,
+        cache: "ObjectCache | None" = None,
     ) -> None:
         self._newest_first = tuple(reversed(packs))
         self._object_bytes_max = object_bytes_max
+        self._inflated_bytes_left = _UNBOUNDED if inflated_bytes_max is None else inflated_bytes_max
         self._delta_depth_max = delta_depth_max
-        self._cache = _ObjectCache(cache_bytes_max)
+        self._cache = ObjectCache(cache_bytes_max) if cache is None else cache
         self._table: dict[ObjectId, tuple[OpenPack, int]] | None = None
         objects = sum(len(pack.index) for pack in packs)
         # One look-up asks half the packs or all of them. When the packs asked outnumber the objects, a table of them
@@ -119,6 +131,32 @@ class PackSet:
     def __contains__(self, oid: ObjectId) -> bool:
         return self.find(oid) is not None
 
+    def bounded(
+        self, *, object_bytes_max: int, inflated_bytes_max: int | None = None, cache: "ObjectCache | None" = None
+    ) -> "PackSet":
+        """The same packs for a reader who is refused any larger object, and any at all once so much was inflated.
+
+        What is refused raises LimitExceeded. Pieces of a whole object are not counted,
+        nor is what the ``cache`` has, which sets that are used in one thread may share.
+        """
+        return PackSet(
+            self._newest_first[::-1],
+            object_bytes_max=object_bytes_max,
+            delta_depth_max=self._delta_depth_max,
+            inflated_bytes_max=inflated_bytes_max,
+            cache=cache,
+        )
+
+    def between(self, low: ObjectId, high: ObjectId) -> Iterator[ObjectId]:
+        """The ids from ``low`` to ``high``, both included, by pack."""
+        for pack in self._newest_first:
+            rows = range(len(pack.index))
+            for row in rows[bisect_left(rows, low, key=pack.index.oid_at) :]:
+                oid = pack.index.oid_at(row)
+                if oid > high:
+                    break
+                yield oid
+
     def read(self, oid: ObjectId) -> tuple[ObjectKind, bytes]:
         """The object; raises NotFound, CorruptStore, and LimitExceeded when it is too large for memory."""
         found = self.read_base(oid)
@@ -138,7 +176,7 @@ class PackSet:
         base = None
         while base is None:
             pack, offset = place
-            base = self._cache.get((id(pack), offset))
+            base = self._cache.get((pack.serial, offset))
             if base is None:
                 link = _Link(pack, offset, pack.header_at(offset))
                 next_place = self._base_place(link, len(chain))
@@ -166,6 +204,22 @@ class PackSet:
             return delta_result_size(inflate_beginning(pack.view, header.body_pos, pack.end, DELTA_SIZES_BYTES_MAX))
         except RejectedPack as error:
             raise CorruptStore(f"a stored delta is damaged: {error}") from error
+
+    def is_whole(self, oid: ObjectId) -> bool:
+        """Whether the object lies whole in its pack, and not as a delta; raises NotFound."""
+        pack, offset = self._place(oid)
+        return pack.whole_kind_at(offset) is not None
+
+    def whole_pieces(self, oid: ObjectId, *, piece_bytes: int) -> Iterator[bytes]:
+        """The bytes of an object that lies whole, however large, in pieces of at most that size.
+
+        Raises NotFound at once, and CorruptStore when it comes to what is damaged.
+        """
+        pack, offset = self._place(oid)
+        header = pack.header_at(offset)
+        assert header.base_offset is None
+        assert header.base_oid is None
+        return _sound(inflate_pieces(pack.view, header.body_pos, pack.end, header.size, piece_bytes=piece_bytes))
 
     def entry_bytes(self, oid: ObjectId) -> int:
         """How long the object's entry is in its pack; raises NotFound."""
@@ -213,6 +267,9 @@ class PackSet:
     def _inflate(self, link: _Link) -> bytes:
         if link.header.size > self._object_bytes_max:
             raise LimitExceeded(f"an object is over the limit of {self._object_bytes_max} bytes")
+        self._inflated_bytes_left -= link.header.size
+        if self._inflated_bytes_left < 0:
+            raise LimitExceeded("reading these objects takes more than it may")
         try:
             return inflate(link.pack.view, link.header.body_pos, link.pack.end, link.header.size)[0]
         except RejectedPack as error:
@@ -220,7 +277,7 @@ class PackSet:
 
     def _inflate_whole(self, link: _Link) -> BaseObject:
         found = BaseObject(ObjectKind(link.header.kind_code), self._inflate(link), 0)
-        self._cache.put((id(link.pack), link.offset), found)
+        self._cache.put((link.pack.serial, link.offset), found)
         return found
 
     def _apply(self, link: _Link, base: BaseObject) -> BaseObject:
@@ -230,7 +287,7 @@ class PackSet:
         except RejectedPack as error:
             raise CorruptStore(f"a stored delta is damaged: {error}") from error
         found = BaseObject(base.kind, data, base.depth + 1)
-        self._cache.put((id(link.pack), link.offset), found)
+        self._cache.put((link.pack.serial, link.offset), found)
         return found
 
     def _make_table(self) -> dict[ObjectId, tuple[OpenPack, int]]:
@@ -241,7 +298,15 @@ class PackSet:
         return table
 
 
-class _ObjectCache:
+def _sound(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces; what is wrong with them is wrong with the store."""
+    try:
+        yield from pieces
+    except RejectedPack as error:
+        raise CorruptStore(f"a stored pack is damaged: {error}") from error
+
+
+class ObjectCache:
     """The objects used last, up to a number of bytes. One object may take a quarter of it."""
 
     def __init__(self, bytes_max: int) -> None:
@@ -250,6 +315,7 @@ class _ObjectCache:
         self._object_bytes_max = bytes_max // 4
 
     def get(self, key: _CacheKey) -> BaseObject | None:
+        """The object of a pack's serial and an offset, if it is kept."""
         found = self._entries.get(key)
         if found is not None:
             self._entries.move_to_end(key)

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from treehold.errors import InvalidInput, InvalidRepoName, InvalidTtl
-from treehold.schema.fields import RepoName, Text
+from treehold.schema.fields import NamespaceName, RepoName, Text
 
 
 class RequestBody(BaseModel):
@@ -21,12 +21,14 @@ class RequestBody(BaseModel):
 
     field_errors: ClassVar[Mapping[str, type[InvalidInput]]] = {}
     """Fields whose mistakes have an error class of their own."""
+    nullable: ClassVar[frozenset[str]] = frozenset()
+    """Fields for which a null says something that absence does not."""
 
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, fields: object) -> object:
         if isinstance(fields, Mapping):
-            return {name: value for name, value in fields.items() if value is not None}
+            return {name: value for name, value in fields.items() if value is not None or name in cls.nullable}
         return fields
 
     @classmethod
@@ -40,6 +42,15 @@ class RequestBody(BaseModel):
         raise cls.field_errors.get(field, InvalidInput)(f"{field}: {first['msg']}", f"/{field}")
 
 
+class CreateNamespaceRequest(RequestBody):
+    """``POST /namespaces``."""
+
+    namespace: NamespaceName
+    jurisdiction: Literal["eu", "us"] | None = Field(
+        None, description="Where its data is to lie; unrestricted if absent"
+    )
+
+
 class CreateRepoRequest(RequestBody):
     """``POST /repos``."""
 
@@ -49,6 +60,16 @@ class CreateRepoRequest(RequestBody):
     description: Text | None = Field(None, description="At most 1,000 characters")
     default_branch: Text = Field("main", description="What `git check-ref-format --branch` accepts")
     read_only: bool = False
+
+
+class UpdateRepoRequest(RequestBody):
+    """``PATCH /repos/{name}``: what is absent stays as it is."""
+
+    nullable = frozenset({"description"})
+
+    description: Text | None = Field(None, description="At most 1,000 characters; null takes it away")
+    default_branch: Text | None = Field(None, description="What `git check-ref-format --branch` accepts")
+    read_only: bool | None = Field(None, description="Whether pushes are refused")
 
 
 class ForkRepoRequest(RequestBody):
@@ -70,3 +91,16 @@ class CreateTokenRequest(RequestBody):
     repo: RepoName
     scope: Literal["read", "write"] = "write"
     ttl: int = Field(86_400, description="Seconds, 60 to 31,536,000")
+
+
+class ImportRepoRequest(RequestBody):
+    """``POST /repos/{name}/import``."""
+
+    url: Text = Field(
+        max_length=2048,
+        description="HTTPS URL of a Git repository; it may hold credentials, which are used once and not kept",
+        examples=["https://github.com/pallets/flask.git"],
+    )
+    branch: Text | None = Field(None, description="Import this branch alone, not all branches and tags")
+    depth: int | None = Field(None, ge=1, description="Not supported yet")
+    read_only: bool = False

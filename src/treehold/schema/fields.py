@@ -41,7 +41,9 @@ def _only_digits(value: object) -> object:
 
 Text = Annotated[str, AfterValidator(_storable)]
 """Text that UTF-8 can spell, without NUL."""
-Whole = Annotated[int, BeforeValidator(_only_digits)]
+OnlyDigits: Final = BeforeValidator(_only_digits)
+"""Takes a number out of a query only if it is spelled with digits alone."""
+Whole = Annotated[int, OnlyDigits]
 """A whole number, in a query spelled with digits alone."""
 Time = Annotated[
     datetime,
@@ -49,4 +51,7 @@ Time = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-04-16T09:30:00.000Z"]}),
 ]
 """A point in time, spelled by :func:`iso_time`."""
+NamespaceName = Annotated[
+    Text, Field(description="2 to 63 characters of a-z, 0-9, '-', '_' and '.'", examples=["default"])
+]
 RepoName = Annotated[Text, Field(description="3 to 63 characters of a-z, 0-9, '-', '_' and '.'")]

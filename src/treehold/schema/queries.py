@@ -6,22 +6,34 @@ nothing behind its ``=`` counts as absent, as clients that fill a fixed pattern 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from treehold.schema.fields import Text, Whole
+from treehold.schema.fields import OnlyDigits, Text, Whole
 
+NAMESPACES_DEFAULT: Final = 100
 REPOS_DEFAULT: Final = 50
 REPOS_MAX: Final = 200
+"""Most rows a page, of repos and of namespaces."""
 TOKENS_DEFAULT: Final = 30
 TOKENS_MAX: Final = 100
+ACCOUNTS_DEFAULT: Final = 20
+ACCOUNTS_MAX: Final = 1000
 PAGE_MAX: Final = 1_000_000_000
 """Highest page number; times the page size it stays far inside a database's 64-bit offset."""
 SEARCH_MAX: Final = 255
 """Longest search text. Names have 63 characters; databases refuse patterns of some ten thousand."""
 CURSOR_MAX: Final = 2048
 """Longest cursor; ours have some hundred characters."""
+LOG_DEFAULT: Final = 50
+LOG_MAX: Final = 1000
+"""Most commits that one log lists: more are not refused, but these are all that come."""
+OFFSET_MAX: Final = 1_000_000_000
+"""Most commits that a log leaves out: more than any history has, and no more than git can count."""
+
+# The bounds stand before the check of the spelling: behind it the document would not tell them of what may be null.
+PageSize = Annotated[int, Field(ge=1, le=REPOS_MAX), OnlyDigits]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +62,38 @@ class ListQuery(BaseModel):
         return parameters
 
 
-class ListReposQuery(ListQuery):
-    """``GET /repos``."""
+class CursorQuery(ListQuery):
+    """The query of a list that goes on by cursors as well as by pages."""
 
-    limit: Whole | None = Field(None, ge=1, le=REPOS_MAX, description=f"Rows a page, {REPOS_DEFAULT} by default")
+    size_default: ClassVar[int]
+
+    limit: PageSize | None = Field(
+        None, description=f"Rows a page: {REPOS_DEFAULT} repos or {NAMESPACES_DEFAULT} namespaces by default"
+    )
     cursor: Text | None = Field(None, max_length=CURSOR_MAX, description="Goes on where the page with it ended")
     page: Whole = Field(1, ge=1, le=PAGE_MAX)
-    per_page: Whole | None = Field(None, ge=1, le=REPOS_MAX, description="The same as limit, for clients with pages")
-    search: Text | None = Field(None, max_length=SEARCH_MAX, description="A part of the name")
-    sort: Literal["created_at", "updated_at", "last_push_at", "name"] = "created_at"
-    direction: Literal["asc", "desc"] = "desc"
+    per_page: PageSize | None = Field(None, description="The same as limit, for clients with pages")
 
     def window(self) -> Window:
         """The stretch asked for. A cursor belongs to ``limit``, a page number to ``per_page``."""
         first, second = (self.limit, self.per_page) if self.cursor else (self.per_page, self.limit)
-        return Window(page=self.page, size=first or second or REPOS_DEFAULT)
+        return Window(page=self.page, size=first or second or self.size_default)
+
+
+class ListNamespacesQuery(CursorQuery):
+    """``GET /namespaces``: a hundred rows a page by default."""
+
+    size_default = NAMESPACES_DEFAULT
+
+
+class ListReposQuery(CursorQuery):
+    """``GET /repos``: fifty rows a page by default."""
+
+    size_default = REPOS_DEFAULT
+
+    search: Text | None = Field(None, max_length=SEARCH_MAX, description="A part of the name")
+    sort: Literal["created_at", "updated_at", "last_push_at", "name"] = "created_at"
+    direction: Literal["asc", "desc"] = "desc"
 
 
 class ListTokensQuery(ListQuery):
@@ -77,3 +106,38 @@ class ListTokensQuery(ListQuery):
     def window(self) -> Window:
         """The stretch asked for."""
         return Window(page=self.page, size=self.per_page)
+
+
+class ListAccountsQuery(ListQuery):
+    """``GET /accounts`` and ``GET /memberships``, which have one row."""
+
+    page: Whole = Field(1, ge=1, le=PAGE_MAX)
+    per_page: Whole = Field(ACCOUNTS_DEFAULT, ge=1, le=ACCOUNTS_MAX)
+
+    def window(self) -> Window:
+        """The stretch asked for."""
+        return Window(page=self.page, size=self.per_page)
+
+
+class LogQuery(ListQuery):
+    """``GET /repos/{name}/log``. Refs and paths are bytes: the door takes those from the query itself."""
+
+    ref: Text | None = Field(
+        None, description="A branch, a tag, a full ref name, a commit's id or its beginning; HEAD by default"
+    )
+    limit: Whole = Field(LOG_DEFAULT, ge=1, description=f"Commits; more than {LOG_MAX:,} are as {LOG_MAX:,}")
+    offset: Whole = Field(0, ge=0, le=OFFSET_MAX, description="How many of the newest are left out")
+    path: Text | None = Field(None, description="Only commits that change this file or folder", examples=["src"])
+
+    def rows(self) -> int:
+        """How many commits are listed at most."""
+        return min(self.limit, LOG_MAX)
+
+
+class FileQuery(ListQuery):
+    """``GET /repos/{name}/file``. Refs and paths are bytes: the door takes those from the query itself."""
+
+    ref: Text | None = Field(
+        None, description="A branch, a tag, a full ref name, a commit's id or its beginning; HEAD by default"
+    )
+    path: Text = Field(description="From the top of the tree", examples=["src/main.py"])

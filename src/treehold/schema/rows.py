@@ -8,6 +8,7 @@ from treehold.schema.fields import Time
 
 RepoStatus = Literal["ready", "creating", "importing", "forking"]
 Scope = Literal["read", "write"]
+Jurisdiction = Literal["unrestricted", "eu", "us"]
 TokenStatus = Literal["active", "expired", "revoked"]
 
 
@@ -15,6 +16,16 @@ class Row(BaseModel):
     """Something that REST shows."""
 
     model_config = ConfigDict(frozen=True)
+
+
+class NamespaceInfo(Row):
+    """A namespace."""
+
+    namespace: str
+    jurisdiction: Jurisdiction
+    repo_count: int
+    created_at: Time
+    updated_at: Time
 
 
 class RepoInfo(Row):
@@ -74,3 +85,57 @@ class CreateTokenResult(Row):
     plaintext: str = Field(description="The token, shown this once")
     scope: Scope
     expires_at: Time
+
+
+class AccountInfo(Row):
+    """The account of an API token."""
+
+    id: str
+    name: str
+
+
+class Membership(Row):
+    """What an API token has to do with its account, in the words of clients that know people and their roles."""
+
+    id: str
+    status: Literal["accepted"] = "accepted"
+    account: AccountInfo
+    roles: list[str] = Field(description="What the token allows")
+
+
+class VerifiedToken(Row):
+    """An API token that was let in."""
+
+    id: str
+    status: Literal["active"] = "active"
+    not_before: Time
+    expires_on: Time | None = Field(description="Null if it lasts until it is revoked")
+
+
+class Person(Row):
+    """Who made a commit."""
+
+    name: str
+    email: str
+
+
+class Commit(Row):
+    """A commit, spelled as the service's own binding spells it. Times are Unix seconds."""
+
+    hash: str = Field(examples=["9f1c2d4e6a8b0c1d2e3f4a5b6c7d8e9f0a1b2c3d"])
+    treeHash: str = Field(examples=["4b825dc642cb6eb9a060e54bf8d69288fbee4904"])  # noqa: N815
+    message: str = Field(description="Without one line end at its end; what is not text in its encoding is U+FFFD")
+    author: Person
+    committer: Person
+    parents: list[str]
+    authoredAt: int  # noqa: N815
+    committedAt: int  # noqa: N815
+
+
+class TreeEntry(Row):
+    """One name in a tree."""
+
+    name: str = Field(description="Bytes that are not UTF-8 are U+FFFD")
+    mode: str = Field(description="Octal digits without leading zeroes", examples=["40000", "100644"])
+    hash: str
+    type: Literal["tree", "blob", "exec", "symlink", "gitlink"]

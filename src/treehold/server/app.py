@@ -79,9 +79,12 @@ class Treehold:
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        engine, self._engine, self._git, self._api = self._engine, None, None, None
+        engine, api = self._engine, self._api
+        self._engine = self._git = self._api = None
         if self._care is not None:
             await self._care.stop()
+        if api is not None:
+            await api.state.imports.stop()
         if engine is not None:
             await engine.node.indexes.close()
             await engine.catalog.close()
@@ -90,14 +93,17 @@ class Treehold:
     def _start(self) -> None:
         configure_logs(self._settings.log_format)
         self._engine = build_engine(self._settings, git=require_git(self._settings))
-        self._git = GitDoor(self._engine)
-        self._api = create_api(self._engine, remote_for=self._remote)
+        self._git = GitDoor(self._engine, account_domain=self._settings.account_domain)
+        self._api = create_api(
+            self._engine, remote_for=self._remote, workspace_namespace=self._settings.workspace_namespace
+        )
         self._care = BackgroundCare(self._engine, seconds=self._settings.maintenance_seconds)
         self._care.start()
+        self._api.state.imports.start()
         _end_with_parent()
 
     def _remote(self, row: RepoRow) -> str:
-        return f"{self._settings.base_url}/git/{row.namespace}/{row.name}.git"
+        return f"{self._settings.git_url(row.account)}/{row.namespace}/{row.name}.git"
 
 
 def create_app() -> Treehold:

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +29,8 @@ class Settings(BaseSettings):
     account_id: str = Field(default="local", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     api_token: SecretStr | None = Field(default=None, min_length=16, max_length=512)
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#@]+$")
+    account_domain: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
+    workspace_namespace: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9._-]{1,62}$")
     git: Path | None = None
     drain_seconds: int = Field(default=60, ge=0)
     head_bytes_max: int = Field(default=64 << 10, ge=1024)
@@ -44,6 +47,16 @@ class Settings(BaseSettings):
             return self.public_url.rstrip("/")
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - recognised, not bound
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def git_url(self, account: str) -> str:
+        """What the remotes of an account begin with, without a slash at the end."""
+        if account == self.account_id:
+            return f"{self.base_url}/git"
+        if self.account_domain is None:
+            return f"{self.base_url}/git/{account}"
+        base = urlsplit(self.base_url)
+        port = "" if base.port is None else f":{base.port}"
+        return f"{base.scheme}://{account}.{self.account_domain}{port}{base.path}/git"
 
     @property
     def cache_dir(self) -> Path:

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
 
-from treehold.auth import secrets
-from treehold.catalog.base import ApiTokenRow, Permission
 from treehold.catalog.sqlite import SqliteCatalog
+from treehold.engine import accounts
+from treehold.engine.accounts import ApiTokenWish
 from treehold.engine.native import check_severities, git_version
 from treehold.errors import AlreadyExists, StorageError, TreeholdError
-from treehold.ids import AccountId, TokenId, new_id
+from treehold.ids import AccountId
 from treehold.server.backends import clear_scratch, clock, open_catalog
 from treehold.server.settings import Settings
 
@@ -71,31 +71,16 @@ async def opened_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
 
 async def first_token(settings: Settings) -> str | None:
     """Make sure that there is an API token: the one from the settings, else a fresh one, which is answered once."""
+    wish = ApiTokenWish(AccountId(settings.account_id), "edit")
     async with opened_catalog(settings) as catalog:
         if settings.api_token is not None:
+            secret = settings.api_token.get_secret_value()
             with contextlib.suppress(AlreadyExists):
-                await keep_api_token(catalog, settings, settings.api_token.get_secret_value(), "edit")
+                await accounts.keep_api_token(catalog, wish, secret, entropy=os.urandom, now=clock())
             return None
         if await catalog.list_api_tokens():
             return None
-        secret = secrets.new_api_secret(os.urandom)
-        await keep_api_token(catalog, settings, secret, "edit")
-        return secret
-
-
-async def keep_api_token(
-    catalog: SqliteCatalog, settings: Settings, secret: str, permission: Permission
-) -> ApiTokenRow:
-    """Keep an API token's digest; raises AlreadyExists."""
-    row = ApiTokenRow(
-        id=TokenId(new_id(os.urandom)),
-        account=AccountId(settings.account_id),
-        permission=permission,
-        created_at=clock(),
-        revoked_at=None,
-    )
-    await catalog.create_api_token(row, secrets.digest(secret.encode()))
-    return row
+        return (await accounts.create_api_token(catalog, wish, entropy=os.urandom, now=clock())).secret
 
 
 def greeting(settings: Settings, token: str | None) -> str:

@@ -1,5 +1,6 @@
 """A REST application over a catalog that answers what it was told."""
 
+from pathlib import Path
 from typing import cast
 
 import httpx
@@ -23,15 +24,16 @@ def catalog() -> ToldCatalog:
 
 
 @pytest.fixture
-def engine(catalog: ToldCatalog) -> Engine:
+def engine(catalog: ToldCatalog, tmp_path: Path) -> Engine:
     """An engine over the told catalog, at 1.000 seconds after 1970, with zeros for randomness."""
+    told, store, limits = cast("Catalog", catalog), MemoryStore(clock=lambda: Milliseconds(1000)), Limits()
     return Engine(
-        catalog=cast("Catalog", catalog),
-        store=MemoryStore(clock=lambda: Milliseconds(1000)),
-        node=cast("Node", None),
+        catalog=told,
+        store=store,
+        node=Node.build(tmp_path, catalog=told, store=store, entropy=bytes, git=Path("/no/git"), limits=limits),
         clock=lambda: Milliseconds(1000),
         entropy=bytes,
-        limits=Limits(),
+        limits=limits,
         names=NamePolicy(),
         default_account=AccountId("acme"),
         failpoint=lambda _step: None,

@@ -14,16 +14,33 @@ DOCUMENTED = "/client/v4/accounts/acme/artifacts"
     ("path", "methods"),
     [
         ("/namespaces/default/repos", ["GET", "POST"]),
-        ("/namespaces/default/repos/abc", ["DELETE", "GET"]),
+        ("/namespaces/default/repos/abc", ["DELETE", "GET", "PATCH"]),
         ("/namespaces/default/repos/abc/fork", ["POST"]),
         ("/namespaces/default/tokens/abc", ["DELETE"]),
-        ("/namespaces/default", []),
+        ("/namespaces/default", ["DELETE", "GET"]),
+        ("/namespaces", ["GET", "POST"]),
         ("", []),
     ],
 )
 def test_a_path_knows_its_methods(base: str, path: str, methods: list[str]) -> None:
     """All routes of one path count, under either base."""
     assert methods_at(base + path) == methods
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/client/v4/accounts", ["GET"]),
+        ("/client/v4/user/tokens/verify", ["GET"]),
+        ("/client/v4/accounts/acme", []),
+        ("/artifacts/repos", ["POST"]),
+        ("/artifacts/repos/a/b/fork", ["POST"]),
+        ("/artifacts", []),
+    ],
+)
+def test_paths_beside_the_bases_know_their_methods(path: str, methods: list[str]) -> None:
+    """So do the routes that tell whose token it is, and those of the workspace API."""
+    assert methods_at(path) == methods
 
 
 def test_paths_outside_the_bases_have_no_methods() -> None:

@@ -3,7 +3,8 @@
 import httpx
 
 from tests.unit.api.told_catalog import REPO, ToldCatalog
-from treehold.catalog.base import Cursor, RepoPage, RepoQuery, RepoState
+from treehold.catalog.accounts import Cursor
+from treehold.catalog.base import RepoPage, RepoQuery, RepoState
 from treehold.ids import AccountId
 
 

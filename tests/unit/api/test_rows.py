@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from tests.unit.api.told_catalog import REPO, TOKEN
+from tests.unit.api.told_catalog import API_TOKEN, REPO, TOKEN
 from treehold.api import rows
+from treehold.catalog.accounts import NamespaceRow
 from treehold.catalog.base import NewToken
 from treehold.engine.fork import ForkedRepo
 from treehold.engine.repos import CreatedRepo
@@ -32,6 +33,43 @@ def test_a_repo_is_shown() -> None:
     unpushed = dataclasses.replace(REPO, last_push_at=None, source="artifacts:default/other")
     shown = rows.repo_info(unpushed, "https://r")
     assert (shown.last_push_at, shown.source) == (None, "artifacts:default/other")
+
+
+def test_a_repo_is_shown_in_its_status() -> None:
+    """A repo that is being imported says so."""
+    assert rows.repo_info(dataclasses.replace(REPO, status="importing"), "https://r").status == "importing"
+
+
+def test_a_namespace_is_shown() -> None:
+    """A namespace has its name and its times as text, and no account."""
+    row = NamespaceRow(REPO.account, "agents", "eu", 3, Milliseconds(1), Milliseconds(2))
+    assert rows.namespace_info(row).model_dump(mode="json") == {
+        "namespace": "agents",
+        "jurisdiction": "eu",
+        "repo_count": 3,
+        "created_at": "1970-01-01T00:00:00.001Z",
+        "updated_at": "1970-01-01T00:00:00.002Z",
+    }
+
+
+def test_the_holder_of_a_token_is_shown() -> None:
+    """Account, membership and the token itself, with its end if it has one."""
+    account = {"id": "acme", "name": "acme"}
+    assert rows.account_info(API_TOKEN).model_dump() == account
+    assert rows.membership(API_TOKEN).model_dump() == {
+        "id": API_TOKEN.id,
+        "status": "accepted",
+        "account": account,
+        "roles": ["Artifacts Edit"],
+    }
+    for expires_at, shown in ((None, None), (Milliseconds(60_000), "1970-01-01T00:01:00.000Z")):
+        token = dataclasses.replace(API_TOKEN, expires_at=expires_at)
+        assert rows.verified_token(token).model_dump(mode="json") == {
+            "id": API_TOKEN.id,
+            "status": "active",
+            "not_before": "1970-01-01T00:00:00.000Z",
+            "expires_on": shown,
+        }
 
 
 def test_a_new_repo_is_shown_with_its_token() -> None:

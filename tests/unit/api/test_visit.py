@@ -8,8 +8,9 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from tests.unit.api.told_catalog import API_TOKEN, ToldCatalog
-from treehold.api.visit import Door, admit_editor, admit_reader
+from treehold.api.visit import Door, admit_anybody, admit_editor, admit_reader
 from treehold.engine.context import Engine
+from treehold.engine.gate import UseNotes
 from treehold.errors import InvalidRepoName, LimitExceeded, NotFound, PermissionDenied, Unauthenticated
 from treehold.schema.bodies import CreateRepoRequest
 
@@ -19,7 +20,9 @@ def request_to(
 ) -> Request:
     """A request as a route is given it."""
     app = FastAPI()
-    app.state.door = Door(engine=engine, remote_for=lambda row: row.name, body_bytes_max=100)
+    app.state.door = Door(
+        engine=engine, remote_for=lambda row: row.name, body_bytes_max=100, uses=UseNotes(engine.catalog)
+    )
     headers = [] if token is None else [(b"authorization", b"Bearer " + token)]
 
     async def receive() -> Any:
@@ -36,6 +39,29 @@ async def test_the_account_is_the_paths_or_the_default(engine: Engine, catalog: 
     assert (await admit_reader(request_to(engine, account_id="rival"))).account == "rival"
     with pytest.raises(PermissionDenied):
         await admit_reader(request_to(engine))
+
+
+async def test_every_good_token_is_let_in_to_its_own_account(engine: Engine, catalog: ToldCatalog) -> None:
+    """Whoever asks who he is need not say which account he means; a token that is over is nobody."""
+    catalog.answers["find_api_token"] = dataclasses.replace(API_TOKEN, account=cast("Any", "rival"), permission="read")
+    visit = await admit_anybody(request_to(engine))
+    assert (visit.account, visit.token.permission) == ("rival", "read")
+    catalog.answers["find_api_token"] = dataclasses.replace(API_TOKEN, expires_at=engine.clock())
+    with pytest.raises(Unauthenticated):
+        await admit_anybody(request_to(engine))
+
+
+async def test_a_use_is_noted_once_an_hour(engine: Engine, catalog: ToldCatalog) -> None:
+    """A visit by a token that was not used lately is noted, and a catalog that cannot write troubles nobody."""
+    old = dataclasses.replace(API_TOKEN, last_used_at=None)
+    catalog.answers |= {"find_api_token": old, "note_api_token_use": None}
+    visit = await admit_reader(request_to(engine))
+    await visit.door.uses.settled()
+    assert catalog.asked.pop("note_api_token_use") == (API_TOKEN.id, 1000)
+    catalog.answers["find_api_token"] = API_TOKEN
+    visit = await admit_reader(request_to(engine))
+    await visit.door.uses.settled()
+    assert "note_api_token_use" not in catalog.asked
 
 
 async def test_reading_needs_less_than_editing(engine: Engine, catalog: ToldCatalog) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from treehold.catalog.base import ApiTokenRow, RepoRow, TokenRow
+from treehold.catalog.accounts import ApiTokenRow
+from treehold.catalog.base import RepoRow, TokenRow
 from treehold.ids import AccountId, Milliseconds, RepoId, TokenId
 
 REPO = RepoRow(
@@ -34,7 +35,9 @@ TOKEN = TokenRow(
     expires_at=Milliseconds(5000),
     revoked_at=None,
 )
-API_TOKEN = ApiTokenRow(TokenId("api0000000000000"), AccountId("acme"), "edit", Milliseconds(0), None)
+API_TOKEN = ApiTokenRow(
+    TokenId("api0000000000000"), AccountId("acme"), "edit", Milliseconds(0), None, last_used_at=Milliseconds(0)
+)
 
 
 @dataclass(slots=True)

@@ -42,16 +42,23 @@ def test_a_push_needs_the_write_scope_and_a_writable_repo() -> None:
 def test_an_api_token_acts_in_its_account_within_its_permission() -> None:
     """Read reads, edit does both, and neither reaches another account."""
     for action, permission in (("read", "read"), ("read", "edit"), ("edit", "edit")):
-        policy.check_api_action(
-            "edit" if action == "edit" else "read", permission=permission, revoked_at=None, owner=MINE, account=MINE
-        )
+        policy.check_api_action("edit" if action == "edit" else "read", permission=permission, owner=MINE, account=MINE)
     with pytest.raises(PermissionDenied, match="edit permission"):
-        policy.check_api_action("edit", permission="read", revoked_at=None, owner=MINE, account=MINE)
+        policy.check_api_action("edit", permission="read", owner=MINE, account=MINE)
     with pytest.raises(PermissionDenied, match="another account"):
-        policy.check_api_action("read", permission="edit", revoked_at=None, owner=THEIRS, account=MINE)
+        policy.check_api_action("read", permission="edit", owner=THEIRS, account=MINE)
 
 
-def test_a_revoked_api_token_is_nobody() -> None:
-    """A revoked token is refused as an unknown one is, even for its own account."""
+@pytest.mark.parametrize("expires_at", [None, 1_001])
+def test_a_living_api_token_is_let_in(expires_at: int | None) -> None:
+    """An API token passes until its end, or for ever if it has none."""
+    ends = None if expires_at is None else Milliseconds(expires_at)
+    policy.check_api_token_alive(expires_at=ends, revoked_at=None, now=NOW)
+
+
+def test_a_dead_api_token_is_nobody() -> None:
+    """A revoked token is refused as an unknown one is, an expired one from its last moment on."""
     with pytest.raises(Unauthenticated, match="not known"):
-        policy.check_api_action("read", permission="edit", revoked_at=NOW, owner=MINE, account=MINE)
+        policy.check_api_token_alive(expires_at=Milliseconds(1), revoked_at=NOW, now=NOW)
+    with pytest.raises(Unauthenticated, match="has expired"):
+        policy.check_api_token_alive(expires_at=NOW, revoked_at=None, now=NOW)

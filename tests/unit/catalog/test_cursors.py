@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from treehold.catalog.base import Cursor, RepoSort
+from treehold.catalog.accounts import Cursor
+from treehold.catalog.base import RepoSort
 from treehold.catalog.cursors import CURSOR_CHARACTERS_MAX, Position, decode_cursor, encode_cursor
 from treehold.errors import InvalidInput
 

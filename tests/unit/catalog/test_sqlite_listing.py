@@ -10,7 +10,8 @@ import pytest
 
 from tests.contract.catalog_samples import ACCOUNT, NAMESPACE, new_repo, new_token
 from treehold.catalog import sqlite_listing
-from treehold.catalog.base import Cursor, Direction, RepoPage, RepoQuery, RepoSort
+from treehold.catalog.accounts import Cursor
+from treehold.catalog.base import Direction, RepoPage, RepoQuery, RepoSort
 from treehold.catalog.cursors import Position, encode_cursor
 from treehold.catalog.sqlite_listing import INLINE_OFFSET_MAX, _page_sql, is_slow, list_repos
 from treehold.catalog.sqlite_names import index_names

@@ -20,6 +20,7 @@ from tests.contract.catalog_samples import (
     replace_packs,
 )
 from treehold.catalog import sqlite_schema
+from treehold.catalog.accounts import NamespaceQuery
 from treehold.catalog.base import PackRow, Ref
 from treehold.catalog.snapshot_codec import encode_refs
 from treehold.catalog.sqlite import SqliteCatalog
@@ -144,7 +145,9 @@ async def test_a_file_of_version_1_is_brought_up(tmp_path: Path, monkeypatch: py
     assert (await catalog.find_token(digest_of("t")))[1] == parent.repo
     needs = await catalog.repos_in_need(packs_min=8, limit=9)
     assert [(need.repo, need.packs, need.replaced_at) for need in needs] == [("parent", 10, None)]
-    assert (fork.repo.origin, fork.repo.anchor) == (4, 4)
+    assert (fork.repo.origin, fork.repo.anchor, fork.repo.status) == (4, 4, "ready")
+    namespaces = await catalog.list_namespaces(NamespaceQuery(ACCOUNT, 9))
+    assert ([row.name for row in namespaces.rows], namespaces.total) == ([NAMESPACE], 1)
     for generation in range(4, 12):
         await push(catalog, fork.repo, generation, pack=new_pack(f"new-{generation}"), preserves=False)
     needs = await catalog.repos_in_need(packs_min=8, limit=9)

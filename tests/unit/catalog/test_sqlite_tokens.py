@@ -8,21 +8,17 @@ from sqlite3 import Connection
 
 import pytest
 
-from tests.contract.catalog_samples import ACCOUNT, NAMESPACE, api_token, at, digest_of, new_repo, new_token
+from tests.contract.catalog_samples import ACCOUNT, NAMESPACE, at, digest_of, new_repo, new_token
 from treehold.catalog.base import RepoRow
 from treehold.catalog.sqlite_repos import create_repo, repo_row_of
 from treehold.catalog.sqlite_schema import migrate
 from treehold.catalog.sqlite_tokens import (
-    create_api_token,
     create_token,
-    find_api_token,
     find_token,
-    list_api_tokens,
     list_tokens,
-    revoke_api_token,
     revoke_token,
 )
-from treehold.errors import AlreadyExists, NotFound
+from treehold.errors import NotFound
 from treehold.ids import RepoId, TokenId
 
 
@@ -93,20 +89,3 @@ def test_a_token_is_revoked_once(connection: Connection, repo: RepoRow) -> None:
     assert find_token(connection, digest_of("first"))[0].revoked_at == at(3)
     with pytest.raises(NotFound):
         revoke_token(connection, ACCOUNT, "other", TokenId("first"), at(5))
-
-
-def test_api_tokens_are_kept_found_listed_and_revoked(connection: Connection) -> None:
-    """An API token brings its account and goes through its life."""
-    create_api_token(connection, api_token("a"), digest_of("a"))
-    create_api_token(connection, api_token("b", permission="read"), digest_of("b"))
-    assert connection.execute("SELECT id FROM accounts").fetchall() == [(ACCOUNT,)]
-    assert find_api_token(connection, digest_of("b")) == api_token("b", permission="read")
-    with pytest.raises(AlreadyExists):
-        create_api_token(connection, api_token("c"), digest_of("a"))
-    revoke_api_token(connection, TokenId("a"), at(3))
-    revoke_api_token(connection, TokenId("a"), at(4))
-    assert [token.revoked_at for token in list_api_tokens(connection)] == [at(3), None]
-    with pytest.raises(NotFound):
-        find_api_token(connection, digest_of("c"))
-    with pytest.raises(NotFound):
-        revoke_api_token(connection, TokenId("c"), at(5))

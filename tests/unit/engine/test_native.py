@@ -1,8 +1,10 @@
 """Runs of C Git, with a shell script in its place."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,25 @@ async def test_a_run_has_nothing_from_outside(tmp_path: Path, place: GitPlace, m
         assert word in said
     for word in ("core.hooksPath=/dev/null", "protocol.allow=never", "gc.auto=0", "core.bigFileThreshold="):
         assert word in said
+
+
+async def test_settings_of_a_place_are_in_no_argument(tmp_path: Path, place: GitPlace) -> None:
+    """Other users of the machine can read a process's arguments, and not its environment."""
+    native = runner(tmp_path, 'echo "$*" > $notes/arguments; env')
+    said = (await native.output(replace(place, settings=(("a.b", "hush"), ("c.d", ""))), ["verb"])).decode()
+    lines = {"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=hush", "GIT_CONFIG_KEY_1=c.d"}
+    assert lines <= set(said.splitlines())
+    assert "hush" not in (tmp_path / "arguments").read_text()
+    assert "hush" not in repr(replace(place, settings=(("a.b", "hush"),)))
+
+
+async def test_runs_beside_others_do_not_wait_for_them(tmp_path: Path, place: GitPlace) -> None:
+    """The same git with other limits has turns of its own."""
+    native = runner(tmp_path, "echo here", native_processes=1)
+    held = native.stream(place, ["verb"])
+    async with contextlib.aclosing(held):
+        await anext(held)
+        assert await native.beside(Limits(native_processes=1)).output(place, ["verb"]) == b"here\n"
 
 
 async def test_a_run_is_bounded_in_memory_and_time(tmp_path: Path, place: GitPlace) -> None:

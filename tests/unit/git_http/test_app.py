@@ -12,13 +12,13 @@ import pytest
 from tests.unit.engine.pushed_repo import MAIN, line, oid_of
 from treehold.auth import secrets
 from treehold.auth.names import NamePolicy
-from treehold.catalog.base import Catalog, NewRepo, NewToken
+from treehold.catalog.base import Catalog, NewRepo, NewToken, RepoChanges
 from treehold.catalog.sqlite import SqliteCatalog
 from treehold.engine.context import Engine
 from treehold.engine.limits import Limits
 from treehold.engine.node import Node
 from treehold.errors import CatalogError
-from treehold.git_http.app import GitDoor, GitPath, parse_path
+from treehold.git_http.app import GitDoor, GitPath, account_at, parse_path
 from treehold.git_http.body import Message
 from treehold.ids import ZERO_OID, AccountId, Milliseconds, RepoId, TokenId
 from treehold.packs.build import build_pack
@@ -110,15 +110,77 @@ async def post(http: httpx.AsyncClient, service: str, body: bytes, **headers: st
         ("/git/ns/repo.git/objects/ab/cd", ("ns", "repo", "objects/ab/cd")),
         ("/git/ns/repo.git", None),
         ("/git/ns/repo.git/info/refs/", None),
-        ("/git/ns/sub/repo.git/info/refs", None),
+        ("/git/ns/repo/objects/info/packs", ("ns", "repo", "objects/info/packs")),
+        ("/git/acme/info/refs/info/refs", ("info", "refs", "info/refs", "acme")),
+        ("/git/rival/ns/repo.git/info/refs", ("ns", "repo", "info/refs", "rival")),
+        ("/git/rival/ns/objects/git-upload-pack", ("ns", "objects", "git-upload-pack", "rival")),
+        ("/git/rival/ns/sub/repo.git/info/refs", None),
+        ("/rival/ns/repo.git/info/refs", None),
         ("/v1/api/namespaces/ns/repos", None),
         ("//repo.git/info/refs", None),
         ("", None),
     ],
 )
-def test_paths_are_taken_apart(path: str, parts: tuple[str, str, str] | None) -> None:
+def test_paths_are_taken_apart(path: str, parts: tuple[str, ...] | None) -> None:
     """Every form that a remote may have; anything else is no Git path."""
-    assert parse_path(path) == (None if parts is None else GitPath(*parts))
+    if parts is None:
+        assert parse_path(path) is None
+    else:
+        account = AccountId(parts[3]) if len(parts) > 3 else None
+        assert parse_path(path) == GitPath(parts[0], parts[1], parts[2], account)
+
+
+@pytest.mark.parametrize(
+    ("host", "account"),
+    [
+        (b"rival.git.example.org", "rival"),
+        (b"Rival.Git.Example.ORG:8443", "rival"),
+        (b"git.example.org", None),
+        (b".git.example.org", None),
+        (b"a.rival.git.example.org", None),
+        (b"rival.git.example.com", None),
+        (b"rivalgit.example.org", None),
+        (b"", None),
+        (b"\xff.git.example.org", "\xff"),
+    ],
+)
+def test_a_host_names_an_account_by_one_label(host: bytes, account: str | None) -> None:
+    """Exactly one label before the domain is an account, whatever the port and the case; without a domain none is."""
+    assert account_at(host, "git.example.org") == account
+    assert account_at(host, None) is None
+
+
+async def test_a_repo_that_is_being_imported_is_not_ready(engine: Engine, http: httpx.AsyncClient) -> None:
+    """Until its import is done a repo is 503 with a time to come back, for those alone whom it would let in."""
+    repo = RepoId("0123456789abcdef")
+    await engine.catalog.update_repo(repo, RepoChanges(status="importing"), NOW)
+    for service in ("git-upload-pack", "git-receive-pack"):
+        refused = await http.get(f"{BASE}/info/refs?service={service}")
+        assert (refused.status_code, "being imported" in refused.text) == (503, True)
+        assert "retry-after" in refused.headers
+        assert (await post(http, service, b"0000")).status_code == 503
+        stranger = await http.get(f"{BASE}/info/refs?service={service}", headers={"authorization": "Bearer x"})
+        assert stranger.status_code == 403
+    await engine.catalog.update_repo(repo, RepoChanges(status="ready"), NOW)
+    assert (await http.get(f"{BASE}/info/refs?service=git-upload-pack")).status_code == 200
+
+
+async def test_a_token_opens_its_repo_only_where_its_account_is(engine: Engine) -> None:
+    """The account by path or host must be the repo's own; the path wins, and a wrong one is refused as a bad token."""
+    door = httpx.ASGITransport(GitDoor(engine, account_domain="git.example"))
+    repo = "default/starter-repo.git/info/refs?service=git-upload-pack"
+    async with httpx.AsyncClient(transport=door, headers={"authorization": f"Bearer {SECRET}"}) as http:
+        for url, status in (
+            (f"https://git.example/git/{repo}", 200),
+            (f"https://acme.git.example/git/{repo}", 200),
+            (f"https://acme.git.example/{repo}", 200),
+            (f"https://git.example/git/acme/{repo}", 200),
+            (f"https://rival.git.example/git/acme/{repo}", 200),
+            (f"https://git.example/git/rival/{repo}", 403),
+            (f"https://rival.git.example/git/{repo}", 403),
+            (f"https://rival.git.example/{repo}", 403),
+        ):
+            assert (await http.get(url)).status_code == status, url
 
 
 async def test_what_is_no_git_path_is_not_found(http: httpx.AsyncClient) -> None:

@@ -3,7 +3,7 @@ from zlib import compress, compressobj
 import pytest
 
 from treehold.errors import RejectedPack
-from treehold.packs.inflate import inflate, inflate_beginning
+from treehold.packs.inflate import inflate, inflate_beginning, inflate_pieces
 
 DATA = bytes(range(256)) * 300
 
@@ -58,3 +58,32 @@ def test_the_beginning_is_enough() -> None:
     assert inflate_beginning(memoryview(short), 0, len(short), 20) == b"abc"
     with pytest.raises(RejectedPack, match="damaged"):
         inflate_beginning(memoryview(b"junk"), 0, 4, 20)
+
+
+@pytest.mark.parametrize("data", [b"", b"a", DATA, b"x" * 10**6])
+@pytest.mark.parametrize("level", [0, 1, 9])
+@pytest.mark.parametrize("piece_bytes", [1000, 10**7])
+def test_streams_come_in_pieces(data: bytes, level: int, piece_bytes: int) -> None:
+    """All pieces together are the data, and none is empty or larger than asked for, whatever follows the stream."""
+    view = memoryview(b"before" + compress(data, level) + DATA)
+    pieces = list(inflate_pieces(view, 6, len(view), len(data), piece_bytes=piece_bytes))
+    assert b"".join(pieces) == data
+    assert all(0 < len(piece) <= piece_bytes for piece in pieces)
+
+
+def test_pieces_of_a_wrong_stream_end_in_an_error() -> None:
+    """Pieces of another size, cut off or damaged are refused in the end, and there are never too many."""
+    stream = compress(DATA)
+    wrong = [
+        (stream, len(DATA) - 1, "size"),
+        (stream, len(DATA) + 1, "size"),
+        (stream[:-1], len(DATA), "ends within"),
+        (b"", 0, "ends within"),
+        (stream[:-1] + b"\xee", len(DATA), "damaged"),
+        (b"junk" * 9, 10, "damaged"),
+    ]
+    for sent, size, match in wrong:
+        given: list[bytes] = []
+        with pytest.raises(RejectedPack, match=match):
+            given.extend(inflate_pieces(memoryview(sent), 0, len(sent), size, piece_bytes=1000))
+        assert sum(map(len, given)) <= size

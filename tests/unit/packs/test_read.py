@@ -5,7 +5,7 @@ from treehold.errors import CorruptStore, LimitExceeded, NotFound
 from treehold.ids import ObjectId, ObjectKind
 from treehold.packs.build import build_pack
 from treehold.packs.index import PackIndex
-from treehold.packs.read import OpenPack, PackSet
+from treehold.packs.read import ObjectCache, OpenPack, PackSet
 from treehold.packs.resolve import BaseObject
 
 ABSENT = ObjectId(b"\x99" * 20)
@@ -44,7 +44,7 @@ def test_absent_objects_are_not_found() -> None:
     assert ABSENT not in packs
     assert packs.find(ABSENT) is None
     assert packs.read_base(ABSENT) is None
-    for ask in (packs.read, packs.kind, packs.size, packs.depth, packs.entry_bytes):
+    for ask in (packs.read, packs.kind, packs.size, packs.depth, packs.entry_bytes, packs.is_whole):
         with pytest.raises(NotFound, match=ABSENT.hex()):
             ask(ABSENT)
 
@@ -166,3 +166,77 @@ def test_entries_are_found_by_where_they_lie() -> None:
     assert (pack.oid_at(a), pack.oid_at(b)) == (blob_oid(b"a"), blob_oid(b"b"))
     assert pack.oid_at(a + 1) is None
     assert pack.oid_at(pack.end) is None
+
+
+def test_a_bounded_reader_is_refused_what_costs_more() -> None:
+    """A bound holds for the objects, their bases, and all that is inflated together; pieces are not counted."""
+    writer = PackWriter()
+    whole = writer.blob(b"x" * 100)
+    delta = writer.ofs(whole, encode_delta(b"x" * 100, b"y"))
+    packs = PackSet([open_pack(writer, whole=whole, delta=delta)])
+    for small in (packs.bounded(object_bytes_max=99), packs.bounded(object_bytes_max=200, inflated_bytes_max=99)):
+        for name in (b"whole", b"delta"):
+            with pytest.raises(LimitExceeded):
+                small.read(blob_oid(name))
+        assert b"".join(small.whole_pieces(blob_oid(b"whole"), piece_bytes=30)) == b"x" * 100
+    enough = packs.bounded(object_bytes_max=100, inflated_bytes_max=150)
+    assert enough.read(blob_oid(b"delta"))[1] == b"y"
+    assert enough.read(blob_oid(b"whole"))[1] == b"x" * 100  # kept: nothing is inflated for it again
+
+
+def test_the_bounded_reader_finds_the_same_objects() -> None:
+    """A bounded reader has all packs in their order."""
+    old = OpenPack(*build_pack([(ObjectKind.BLOB, b"x")]))
+    new = OpenPack(*build_pack([(ObjectKind.BLOB, b"x")]))
+    found = PackSet([old, new]).bounded(object_bytes_max=10).find(blob_oid(b"x"))
+    assert found is not None
+    assert found[0] is new
+
+
+def test_ids_are_found_by_how_they_begin() -> None:
+    """The ids between two are those of every pack that are neither before the first nor after the second."""
+    blobs = [b"%d" % number for number in range(100)]
+    packs = PackSet(
+        [OpenPack(*build_pack((ObjectKind.BLOB, data) for data in part)) for part in (blobs[:40], blobs[40:])]
+    )
+    ids = sorted(map(blob_oid, blobs))
+    assert sorted(packs.between(ids[10], ids[30])) == ids[10:31]
+    assert list(packs.between(ids[-1], ObjectId(b"\xff" * 20))) == ids[-1:]
+    assert list(packs.between(ObjectId(b"\xff" * 20), ObjectId(b"\xff" * 20))) == []
+
+
+def test_whole_objects_come_in_pieces() -> None:
+    """An object that lies whole is told from a delta, and comes in pieces; damage shows when its piece is due."""
+    writer = PackWriter()
+    text = bytes(range(256)) * 100
+    whole = writer.blob(text)
+    delta = writer.ofs(whole, encode_delta(text, b"y"))
+    packs = PackSet([open_pack(writer, whole=whole, delta=delta)])
+    assert (packs.is_whole(blob_oid(b"whole")), packs.is_whole(blob_oid(b"delta"))) == (True, False)
+    pieces = list(packs.whole_pieces(blob_oid(b"whole"), piece_bytes=1000))
+    assert b"".join(pieces) == text
+    assert max(map(len, pieces)) == 1000
+    wrecked = bytearray(writer.pack())
+    wrecked[delta - 1] ^= 0xFF
+    index = PackIndex.build([(blob_oid(b"whole"), 0, whole)])
+    broken = PackSet([OpenPack(bytes(wrecked), index)]).whole_pieces(blob_oid(b"whole"), piece_bytes=1000)
+    assert next(broken) == text[:1000]
+    with pytest.raises(CorruptStore, match="damaged"):
+        list(broken)
+
+
+def test_sets_may_share_what_they_have_read() -> None:
+    """What one has inflated costs another nothing, and packs whose entries lie alike are told apart."""
+    cache = ObjectCache(10**6)
+    packs = []
+    for data in (b"one", b"two"):
+        writer = PackWriter()
+        packs.append(open_pack(writer, **{data.decode(): writer.blob(data)}))
+    sets = [PackSet([pack]) for pack in packs]
+    for stored, data in zip(sets, (b"one", b"two"), strict=True):
+        patient = stored.bounded(object_bytes_max=100, cache=cache)
+        assert patient.read(blob_oid(data)) == (ObjectKind.BLOB, data)
+        hasty = stored.bounded(object_bytes_max=100, inflated_bytes_max=0, cache=cache)
+        assert hasty.read(blob_oid(data)) == (ObjectKind.BLOB, data)
+        with pytest.raises(LimitExceeded):
+            stored.bounded(object_bytes_max=100, inflated_bytes_max=0).read(blob_oid(data))

@@ -3,14 +3,32 @@
 import pytest
 
 from treehold.errors import InvalidInput, InvalidRepoName, InvalidTtl
-from treehold.schema.bodies import CreateRepoRequest, CreateTokenRequest, ForkRepoRequest, RequestBody
+from treehold.schema.bodies import (
+    CreateNamespaceRequest,
+    CreateRepoRequest,
+    CreateTokenRequest,
+    ForkRepoRequest,
+    RequestBody,
+    UpdateRepoRequest,
+)
 
 WELL_FORMED: dict[type[RequestBody], dict[str, object]] = {
+    CreateNamespaceRequest: {"namespace": "agents"},
+    UpdateRepoRequest: {},
     CreateRepoRequest: {"name": "starter-repo"},
     ForkRepoRequest: {"name": "starter-repo"},
     CreateTokenRequest: {"repo": "starter-repo"},
 }
 WRONG: dict[type[RequestBody], dict[str, tuple[object, ...]]] = {
+    CreateNamespaceRequest: {
+        "namespace": (None, 1, True, [], {}, "a\x00b", "\ud800"),
+        "jurisdiction": ("mars", "EU", "", 1, "unrestricted"),
+    },
+    UpdateRepoRequest: {
+        "description": (1, False, ["x"], "\x00", "\udfff"),
+        "default_branch": (1, {}, "a\x00"),
+        "read_only": ("true", 1, 0, "", []),
+    },
     CreateRepoRequest: {
         "name": (None, 1, True, [], {}, "a\x00b", "\ud800"),
         "description": (1, False, ["x"], "\x00", "\udfff"),
@@ -50,6 +68,13 @@ def test_absent_fields_have_the_contracts_defaults() -> None:
         "scope": "write",
         "ttl": 86_400,
     }
+
+
+def test_a_null_description_is_told_from_an_absent_one() -> None:
+    """Only where null has a meaning is it a field that was sent."""
+    sent = UpdateRepoRequest.from_fields({"description": None, "read_only": None, "default_branch": None})
+    assert sent.model_fields_set == {"description"}
+    assert UpdateRepoRequest.from_fields({}).model_fields_set == set()
 
 
 @pytest.mark.parametrize("model", WELL_FORMED)

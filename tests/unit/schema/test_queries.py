@@ -3,7 +3,18 @@
 import pytest
 from pydantic import ValidationError
 
-from treehold.schema.queries import CURSOR_MAX, PAGE_MAX, SEARCH_MAX, ListReposQuery, ListTokensQuery, Window
+from treehold.schema.queries import (
+    CURSOR_MAX,
+    PAGE_MAX,
+    SEARCH_MAX,
+    FileQuery,
+    ListAccountsQuery,
+    ListNamespacesQuery,
+    ListReposQuery,
+    ListTokensQuery,
+    LogQuery,
+    Window,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +44,23 @@ def test_a_window_knows_what_comes_before_it() -> None:
 def test_the_farthest_window_fits_a_database() -> None:
     """The largest page number times the largest page stays within 64 bits."""
     assert Window(PAGE_MAX, 200).offset < 2**63
+
+
+def test_namespaces_and_accounts_have_defaults_of_their_own() -> None:
+    """Namespaces are listed a hundred a page, in both styles; accounts twenty a page."""
+    asked = ListNamespacesQuery.model_validate({"limit": ""})
+    assert (asked.window(), asked.cursor) == (Window(1, 100), None)
+    assert ListNamespacesQuery.model_validate({"cursor": "c", "limit": "200"}).window() == Window(1, 200)
+    assert ListAccountsQuery.model_validate({}).window() == Window(1, 20)
+    assert ListAccountsQuery.model_validate({"page": "2", "per_page": "50"}).window() == Window(2, 50)
+
+
+@pytest.mark.parametrize(("field", "value"), [("limit", "201"), ("per_page", "0"), ("page", "x")])
+def test_a_bad_namespaces_parameter_is_named(field: str, value: str) -> None:
+    """A value out of bounds is refused, under its own name."""
+    with pytest.raises(ValidationError) as raised:
+        ListNamespacesQuery.model_validate({field: value})
+    assert [error["loc"] for error in raised.value.errors()] == [(field,)]
 
 
 def test_tokens_have_defaults_of_their_own() -> None:
@@ -75,3 +103,23 @@ def test_something_else_than_a_mapping_is_left_to_pydantic() -> None:
     """A query made from another kind of value is refused by pydantic itself."""
     with pytest.raises(ValidationError):
         ListReposQuery.model_validate([("limit", "1")])
+
+
+@pytest.mark.parametrize(("asked", "rows"), [({}, 50), ({"limit": "1"}, 1), ({"limit": "1000"}, 1000)])
+def test_a_log_has_as_many_rows_as_asked_for(asked: dict[str, str], rows: int) -> None:
+    """A log has 50 rows unless it is asked for others."""
+    assert LogQuery.model_validate(asked).rows() == rows
+
+
+@pytest.mark.parametrize("limit", ["1001", "999999999999999999999999"])
+def test_a_long_log_is_cut(limit: str) -> None:
+    """A limit that is too high is no mistake."""
+    assert LogQuery.model_validate({"limit": limit}).rows() == 1000
+
+
+def test_empty_parameters_of_reads_are_absent() -> None:
+    """An empty ref or path is none, and a file has a path."""
+    asked = LogQuery.model_validate({"ref": "", "path": "", "limit": "", "offset": ""})
+    assert (asked.ref, asked.path, asked.limit, asked.offset) == (None, None, 50, 0)
+    with pytest.raises(ValidationError):
+        FileQuery.model_validate({"path": ""})

@@ -5,9 +5,28 @@ import json
 import pytest
 
 from treehold.schema.fields import from_milliseconds
-from treehold.schema.rows import CreateRepoResult, CreateTokenResult, ForkRepoResult, Removed, RepoInfo, Row, TokenInfo
+from treehold.schema.rows import (
+    AccountInfo,
+    Commit,
+    CreateRepoResult,
+    CreateTokenResult,
+    ForkRepoResult,
+    Membership,
+    NamespaceInfo,
+    Person,
+    Removed,
+    RepoInfo,
+    Row,
+    TokenInfo,
+    TreeEntry,
+    VerifiedToken,
+)
 
 FIELDS: dict[type[Row], str] = {
+    NamespaceInfo: "namespace jurisdiction repo_count created_at updated_at",
+    AccountInfo: "id name",
+    Membership: "id status account roles",
+    VerifiedToken: "id status not_before expires_on",
     RepoInfo: "id name description default_branch created_at updated_at last_push_at source read_only remote status"
     " size_bytes",
     CreateRepoResult: "id name description default_branch remote token",
@@ -15,6 +34,9 @@ FIELDS: dict[type[Row], str] = {
     Removed: "id",
     TokenInfo: "id scope state created_at expires_at",
     CreateTokenResult: "id plaintext scope expires_at",
+    Person: "name email",
+    Commit: "hash treeHash message author committer parents authoredAt committedAt",
+    TreeEntry: "name mode hash type",
 }
 
 

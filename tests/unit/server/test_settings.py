@@ -44,6 +44,24 @@ def test_the_base_url_is_the_public_one_if_there_is_one() -> None:
     assert Settings(public_url="https://git.example.com/").base_url == "https://git.example.com"
 
 
+def test_remotes_of_other_accounts_name_their_account() -> None:
+    """The default account's remotes name no account; others do in the path, or in the host if there is a domain."""
+    public = Settings(public_url="https://git.example.org:8443/hub", account_id="local")
+    assert public.git_url("local") == "https://git.example.org:8443/hub/git"
+    assert public.git_url("rival") == "https://git.example.org:8443/hub/git/rival"
+    by_host = public.model_copy(update={"account_domain": "hub.example.org"})
+    assert by_host.git_url("local") == "https://git.example.org:8443/hub/git"
+    assert by_host.git_url("rival") == "https://rival.hub.example.org:8443/hub/git"
+    assert Settings(account_domain="git.test").git_url("rival") == "http://rival.git.test:8787/git"
+
+
+@pytest.mark.parametrize("domain", ["localhost", "http://git.example.org", "git.example.org:80", ".example.org", ""])
+def test_an_account_domain_is_a_domain(domain: str) -> None:
+    """Neither a URL nor a port nor a bare name is taken for a domain."""
+    with pytest.raises(ValidationError):
+        Settings(account_domain=domain)
+
+
 @pytest.mark.parametrize("url", ["ftp://x", "https://user:secret@host", "https://host/?q", "host"])
 def test_a_public_url_that_could_not_work_is_refused(url: str) -> None:
     """A public URL is http or https, without credentials, query or fragment."""
