@@ -42,6 +42,8 @@ class AnswerCache:
         self._entropy = entropy
         self._running: dict[str, _Computation] = {}
         self._grown_bytes = 0  # since this process last looked through the folder
+        self._newest = ""
+        self._evicting: asyncio.Task[None] | None = None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     async def pieces(self, key: str, compute: Compute) -> AsyncGenerator[bytes]:
@@ -135,10 +137,16 @@ class AnswerCache:
             with contextlib.suppress(OSError):  # nothing is lost: it will be computed again
                 computation.path.rename(self._folder / key)
                 self._grown_bytes += _cost(computation.written)
-        if self._grown_bytes > self._bytes_max // _LOOKS:
+            self._newest = key
+        if self._evicting is None or self._evicting.done():  # a task of its own: the last reader ends this one
+            self._evicting = asyncio.create_task(self._make_room())
+
+    async def _make_room(self) -> None:
+        """Look through the folder if it has grown enough, again if it grows meanwhile."""
+        while self._grown_bytes > self._bytes_max // _LOOKS:
             self._grown_bytes = 0
             with contextlib.suppress(OSError):
-                await asyncio.to_thread(self._evict, key)
+                await asyncio.to_thread(self._evict, self._newest)
 
     def _forget(self, key: str, computation: "_Computation") -> None:
         """Let nobody else join; another computation may have taken the key since."""
