@@ -235,6 +235,8 @@ class Watched:
 
     def warm_up(self) -> None:
         """Have everything laid out and bitmaps made."""
+        until(self.is_idle)
+        self.forget_answers()  # what is answered from there needs no layout
         assert self.ask("commits").status == 200
         until(lambda: list((self.cache / "repos").glob("*/objects/pack/*.bitmap")))
         until(self.is_idle)
