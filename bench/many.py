@@ -14,10 +14,10 @@ from treehold.catalog.sqlite_names import index_names
 _A_TRANSACTION: Final = 1_000_000
 _CACHE_KIB: Final = 2 << 20
 _TABLES: Final = (
-    "INSERT INTO accounts(id, created_at) VALUES ('local', :start)",
+    "INSERT INTO accounts(id, created_at, namespace_count) VALUES ('local', :start, 1)",
     """
-    INSERT INTO namespaces(key, account, name, repo_count, created_at, updated_at)
-    VALUES (1, 'local', 'bench', :repos, :start, :start)
+    INSERT INTO namespaces(key, account, name, jurisdiction, repo_count, created_at, updated_at)
+    VALUES (1, 'local', 'bench', 'unrestricted', :repos, :start, :start)
     """,
 )
 _NUMBERS: Final = "WITH RECURSIVE numbers(n) AS (VALUES (:first) UNION ALL SELECT n + 1 FROM numbers WHERE n < :last)"
