@@ -9,6 +9,7 @@ from treehold.catalog.sqlite_repos import repo_record, repo_row_of
 from treehold.catalog.sqlite_state import (
     Record,
     StoredHistory,
+    find_live,
     fold_if_due,
     keep_pack,
     list_pack,
@@ -16,7 +17,7 @@ from treehold.catalog.sqlite_state import (
     one,
     peeled_before,
 )
-from treehold.errors import Conflict, CorruptStore, NotFound
+from treehold.errors import CorruptStore
 from treehold.ids import PackId, RepoId
 
 
@@ -57,17 +58,8 @@ def list_ref_log(connection: Connection, repo: RepoId, newest: int, after: int) 
 
 def commit_push(connection: Connection, push: PushCommit) -> int:
     """Make a push true and answer the new generation; raises NotFound, Conflict."""
-    row = one(
-        connection,
-        "SELECT key, generation, snapshot, overlay FROM repos WHERE id = ? AND deleted_at IS NULL",
-        (push.repo,),
-    )
-    if row is None:
-        raise NotFound(f"no such repo: {push.repo}")
-    repo, present, snapshot, overlay = row
-    if present != push.expected_generation:
-        raise Conflict(f"the repo is at generation {present}, not {push.expected_generation}")
-    generation: int = present + 1
+    repo, present, snapshot, overlay = find_live(connection, push.repo, push.expected_generation)
+    generation = present + 1
     _log_changes(connection, push, repo, snapshot, generation)
     _write_refs(connection, push, repo)
     if push.pack is not None:

@@ -10,32 +10,23 @@ from sqlite3 import Connection
 
 from treehold.catalog.base import PackReplacement, PackRow
 from treehold.catalog.snapshot_cache import Snapshot
-from treehold.catalog.sqlite_state import keep_pack, list_pack, load_history, move_to, one, overlay_packs
-from treehold.errors import Conflict, InvalidInput, NotFound
+from treehold.catalog.sqlite_state import find_live, keep_pack, list_pack, load_history, move_to, overlay_packs
+from treehold.errors import Conflict, InvalidInput
 from treehold.ids import PackId
 
 
 def replace_packs(connection: Connection, replacement: PackReplacement) -> int:
     """Put a pack in the place of others and answer the new generation; raises NotFound, Conflict, InvalidInput."""
-    row = one(
-        connection,
-        "SELECT key, generation, snapshot, overlay FROM repos WHERE id = ? AND deleted_at IS NULL",
-        (replacement.repo,),
-    )
-    if row is None:
-        raise NotFound(f"no such repo: {replacement.repo}")
-    repo, present, snapshot, overlay = row
     expected = replacement.expected_generation
+    repo, present, snapshot, overlay = find_live(connection, replacement.repo, expected)
     if expected is None and replacement.is_repack:
         raise InvalidInput("a repack holds what the refs reach at a generation, and must say which")
-    if expected is not None and expected != present:
-        raise Conflict(f"the repo is at generation {present}, not {expected}")
     run = None if replacement.is_repack else _replace_rows(connection, replacement, repo)
     rows = len(run) - (replacement.pack is not None) if run else 0
     if run is None:
         run = _replace_snapshot(connection, replacement, repo, load=(snapshot, overlay), generation=present + 1)
     _move_repo(connection, replacement, repo, run, rows)
-    return int(present) + 1
+    return present + 1
 
 
 def _replace_rows(connection: Connection, replacement: PackReplacement, repo: int) -> Sequence[PackRow] | None:

@@ -12,7 +12,8 @@ from typing import Any, Final
 from treehold.catalog.base import NewPack, PackRow, Ref
 from treehold.catalog.snapshot_cache import EMPTY, Snapshot, SnapshotCache
 from treehold.catalog.snapshot_codec import decode_packs, decode_refs, encode_packs, encode_refs
-from treehold.ids import ObjectId, PackId, RefName
+from treehold.errors import Conflict, NotFound
+from treehold.ids import ObjectId, PackId, RefName, RepoId
 
 FOLD_ROWS_MIN: Final = 64
 """Fewest overlay rows worth a fold: reading that many takes some 50 µs."""
@@ -34,6 +35,21 @@ def number(connection: Connection, sql: str, parameters: Sequence[Any] | Mapping
 def insert(connection: Connection, sql: str, parameters: Sequence[Any]) -> int:
     """Insert a row and answer its integer key."""
     return int(connection.execute(sql, parameters).lastrowid or 0)
+
+
+def find_live(connection: Connection, repo: RepoId, expected: int | None) -> tuple[int, int, int | None, int]:
+    """A live repo's key, generation, snapshot and overlay; raises NotFound, and Conflict unless it is as expected."""
+    row = one(
+        connection,
+        "SELECT key, generation, snapshot, overlay FROM repos WHERE id = ? AND deleted_at IS NULL",
+        (repo,),
+    )
+    if row is None:
+        raise NotFound(f"no such repo: {repo}")
+    key, present, snapshot, overlay = row
+    if expected is not None and expected != present:
+        raise Conflict(f"the repo is at generation {present}, not {expected}")
+    return key, present, snapshot, overlay
 
 
 @dataclass(frozen=True, slots=True)

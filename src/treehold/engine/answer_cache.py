@@ -20,9 +20,9 @@ from typing import BinaryIO, Final
 from treehold.engine.layout_check import ends_with_its_checksum
 from treehold.errors import CorruptStore, LimitExceeded, StorageError
 from treehold.ids import Entropy
+from treehold.packs.entry import PACK_TRAILER_BYTES
 
 PIECE_BYTES: Final = 256 << 10
-_TRAILER_BYTES: Final = 20
 _FILE_BYTES_MIN: Final = 64 << 10
 """What a pack counts at least, so that there are never too many small ones in the folder to look through."""
 _LOOKS: Final = 32
@@ -257,7 +257,7 @@ async def _checked(pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     async with contextlib.aclosing(pieces):
         async for piece in pieces:
             held += piece
-            passing, held = held[:-_TRAILER_BYTES], held[-_TRAILER_BYTES:]
+            passing, held = held[:-PACK_TRAILER_BYTES], held[-PACK_TRAILER_BYTES:]
             if passing:
                 digest.update(passing)
                 yield passing

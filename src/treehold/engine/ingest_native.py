@@ -17,6 +17,7 @@ from typing import Final
 from treehold.engine.context import Engine
 from treehold.engine.limits import Limits
 from treehold.engine.native import GitPlace, strict_option
+from treehold.engine.pack_anew import pack_anew
 from treehold.engine.pack_cache import map_file
 from treehold.engine.reachable import list_objects
 from treehold.engine.spool import PackSpool
@@ -32,8 +33,6 @@ from treehold.packs.survey import survey_entries
 
 _COMPLAINT: Final = re.compile("(?:error|fatal): (.*)")
 _COMPLAINTS_TOLD: Final = 3
-_USUAL_DEPTH: Final = 50
-"""git's own default for the chains that it makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +217,8 @@ async def _keep_what_is_new(
 ) -> tuple[Path, PackIndex]:
     """The pack to keep: the pushed file itself if nothing in it has to change."""
     if not await asyncio.to_thread(_may_stay_deltas, taken, view, engine.limits.delta_depth_max):
-        return await _packed_anew(engine, place, taken)
+        asked = b"".join(b"%s\n" % oid.hex().encode("ascii") for oid, _, _ in taken.kept())
+        return await pack_anew(engine, place, stdin=asked)
     if taken.repeated:
         return await asyncio.to_thread(_without_repeated, taken, place.git_dir / "kept.pack")
     if taken.borrowed:
@@ -257,16 +257,6 @@ def _may_stay_deltas(taken: _Taken, view: RepoView, depth_max: int) -> bool:
             return False
         depths.update(zip(chain, range(depth, 0, -1), strict=False))
     return True
-
-
-async def _packed_anew(engine: Engine, place: GitPlace, taken: _Taken) -> tuple[Path, PackIndex]:
-    """The same objects in a pack of C Git's making: self-contained, and with chains of the usual length."""
-    asked = b"".join(b"%s\n" % oid.hex().encode("ascii") for oid, _, _ in taken.kept())
-    depth = min(_USUAL_DEPTH, engine.limits.delta_depth_max)
-    arguments = ["pack-objects", "-q", "--delta-base-offset", f"--depth={depth}", str(place.git_dir / "kept")]
-    await engine.node.native.output(place, arguments, stdin=asked)
-    (made,) = place.git_dir.glob("kept-*.pack")
-    return made, from_git_index(await asyncio.to_thread(made.with_suffix(".idx").read_bytes))
 
 
 async def _check_links_visible(ingest: NativeIngest, pushed: frozenset[ObjectId]) -> None:

@@ -6,14 +6,17 @@ there. A process that dies between the two, or between storing a pack and naming
 no row names. Those are looked for in the store itself.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
+from treehold.catalog.base import NewPack
 from treehold.engine.context import Engine
 from treehold.engine.pack_cache import INDEX_SUFFIX
+from treehold.errors import Conflict, NotFound
 from treehold.ids import Milliseconds
 
 log = structlog.get_logger(__name__)
@@ -45,6 +48,17 @@ async def discard_unreferenced(engine: Engine, key: str) -> None:
     await engine.store.delete(key)
     engine.failpoint("sweep.pack-deleted")
     await engine.store.delete(key + INDEX_SUFFIX)
+
+
+@contextlib.asynccontextmanager
+async def discarding_if_refused(engine: Engine, pack: NewPack | None) -> AsyncIterator[None]:
+    """Commit within this what names a new pack: if it is refused the stored bytes go, and the refusal goes on."""
+    try:
+        yield
+    except (Conflict, NotFound):
+        if pack is not None and pack.key is not None:
+            await discard_unreferenced(engine, pack.key)
+        raise
 
 
 async def sweep(engine: Engine, *, grace_seconds: int) -> Swept:

@@ -20,11 +20,11 @@ from treehold.engine.gate import GitGuest
 from treehold.engine.ingest import QUICK_WORK, SmallIngest, full_work, ingest_small, nothing_pushed
 from treehold.engine.ingest_native import NativeIngest, ingest_native
 from treehold.engine.keep import keep_pack
-from treehold.engine.maintenance import discard_unreferenced
+from treehold.engine.maintenance import discarding_if_refused
 from treehold.engine.refs import Verdict
 from treehold.engine.spool import PackSpool
 from treehold.engine.view import RepoView, open_view
-from treehold.errors import Conflict, LimitExceeded, NotFound, RejectedPack, RequestError, Unavailable
+from treehold.errors import Conflict, LimitExceeded, RejectedPack, RequestError, Unavailable
 from treehold.protocol.receive_pack import PushRequest
 from treehold.protocol.report_status import RefResult
 
@@ -158,12 +158,8 @@ async def _commit(
         token=guest.token,
         now=engine.clock(),
     )
-    try:
+    async with discarding_if_refused(engine, pack):
         await engine.catalog.commit_push(commit)
-    except (Conflict, NotFound):
-        if pack is not None and pack.key is not None:
-            await discard_unreferenced(engine, pack.key)
-        raise
     if len(ingest.view.state.packs) >= _HASTE * engine.limits.roll_up_packs:
         engine.node.care_wanted.set()
     engine.failpoint("push.committed")

@@ -5,7 +5,6 @@ one generation only: an object pushed meanwhile may rely on one that the repack 
 overtaken is thrown away and made again, the last time while this process holds back its pushes to the repo.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,15 +13,13 @@ from typing import Final
 from treehold.catalog.base import NewPack, PackReplacement, RepoState
 from treehold.engine.context import Engine
 from treehold.engine.keep import keep_pack
-from treehold.engine.maintenance import discard_unreferenced
-from treehold.errors import Conflict, NotFound, StorageError
+from treehold.engine.maintenance import discarding_if_refused
+from treehold.engine.pack_anew import pack_anew
+from treehold.errors import Conflict
 from treehold.ids import RepoId
-from treehold.packs.git_index import from_git_index
 from treehold.packs.index import PackIndex
 
 _ATTEMPTS: Final = 3
-_DEPTH: Final = 50
-"""git's own default: what is pushed later still finds room for its deltas below the bound."""
 
 
 async def repack(engine: Engine, repo: RepoId) -> str:
@@ -53,12 +50,8 @@ async def _attempt(engine: Engine, state: RepoState) -> str:
         is_repack=True,
         now=engine.clock(),
     )
-    try:
+    async with discarding_if_refused(engine, pack):
         await engine.catalog.replace_packs(replacement)
-    except (Conflict, NotFound):
-        if pack is not None and pack.key is not None:
-            await discard_unreferenced(engine, pack.key)
-        raise
     engine.failpoint("repack.committed")
     before = state.repo
     objects, size_bytes = (0, 0) if pack is None else (pack.objects, pack.size_bytes)
@@ -77,18 +70,5 @@ async def _computed(engine: Engine, state: RepoState) -> NewPack | None:
 @contextlib.asynccontextmanager
 async def _packed(engine: Engine, state: RepoState, tips: bytes) -> AsyncIterator[tuple[Path, PackIndex]]:
     """The pack that C Git makes, as a file of this node, and its index, for as long as the context lasts."""
-    depth = f"--depth={min(_DEPTH, engine.limits.delta_depth_max)}"
     async with engine.node.repos.objects(state.packs) as objects, engine.node.git_dirs.bare(objects) as place:
-        arguments = ["pack-objects", "-q", "--revs", "--delta-base-offset", depth, str(place.git_dir / "repack")]
-        await engine.node.native.output(place, arguments, stdin=tips)
-        made, index = await asyncio.to_thread(_find, place.git_dir)
-        yield made, index
-
-
-def _find(folder: Path) -> tuple[Path, PackIndex]:
-    """The one pack in that folder and its index."""
-    try:
-        (made,) = folder.glob("repack-*.pack")
-        return made, from_git_index(made.with_suffix(".idx").read_bytes())
-    except (OSError, ValueError) as error:
-        raise StorageError(f"cannot find what git packed: {error}") from error
+        yield await pack_anew(engine, place, "--revs", stdin=tips)

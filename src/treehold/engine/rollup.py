@@ -15,7 +15,7 @@ from typing import Final
 from treehold.catalog.base import PackReplacement, PackRow, RepoState
 from treehold.engine.context import Engine
 from treehold.engine.keep import keep_pack
-from treehold.engine.maintenance import discard_unreferenced
+from treehold.engine.maintenance import discarding_if_refused
 from treehold.errors import Conflict, NotFound, StorageError
 from treehold.ids import RepoId
 from treehold.packs.concatenate import Concatenation, PackPart, shifts
@@ -75,10 +75,9 @@ async def roll_up(engine: Engine, repo: RepoId) -> str:
         now=engine.clock(),
     )
     try:
-        await engine.catalog.replace_packs(replacement)
+        async with discarding_if_refused(engine, pack):
+            await engine.catalog.replace_packs(replacement)
     except (Conflict, NotFound) as error:
-        if pack.key is not None:
-            await discard_unreferenced(engine, pack.key)
         return f"given up: {error}"
     engine.failpoint("rollup.committed")
     return f"{len(run)} of {len(state.packs)} packs became one of {pack.size_bytes} bytes"

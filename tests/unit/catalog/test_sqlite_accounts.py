@@ -1,8 +1,5 @@
 """Tests of treehold.catalog.sqlite_accounts."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from sqlite3 import Connection
 
 import pytest
@@ -18,18 +15,8 @@ from treehold.catalog.sqlite_accounts import (
     revoke_api_token,
     rotate_api_token,
 )
-from treehold.catalog.sqlite_schema import migrate
 from treehold.errors import AlreadyExists, NotFound
 from treehold.ids import AccountId, TokenId
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    """A database with all tables."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        made.execute("PRAGMA foreign_keys = ON")
-        migrate(made)
-        yield made
 
 
 def test_api_tokens_are_kept_found_listed_and_revoked(connection: Connection) -> None:

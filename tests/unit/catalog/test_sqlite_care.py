@@ -1,8 +1,5 @@
 """Tests of treehold.catalog.sqlite_care."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from sqlite3 import Connection
 
 import pytest
@@ -22,17 +19,7 @@ from treehold.catalog.sqlite_care import (
 )
 from treehold.catalog.sqlite_history import commit_push
 from treehold.catalog.sqlite_repos import create_repo, delete_repo
-from treehold.catalog.sqlite_schema import migrate
 from treehold.catalog.sqlite_state import number
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    """A database with all tables."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        made.execute("PRAGMA foreign_keys = ON")
-        migrate(made)
-        yield made
 
 
 def _plan(connection: Connection, sql: str) -> str:

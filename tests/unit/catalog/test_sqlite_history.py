@@ -1,8 +1,6 @@
 """Tests of treehold.catalog.sqlite_history."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from sqlite3 import Connection
 
 import pytest
@@ -11,17 +9,8 @@ from tests.contract.catalog_samples import MAIN, at, drop_ref, new_pack, new_rep
 from treehold.catalog.base import NewPack, PushCommit, RefChange, RepoRow
 from treehold.catalog.sqlite_history import commit_push, find_history, find_inline_pack, find_row, list_ref_log
 from treehold.catalog.sqlite_repos import create_repo
-from treehold.catalog.sqlite_schema import migrate
 from treehold.errors import Conflict, CorruptStore, NotFound
 from treehold.ids import RepoId
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    """A database with all tables."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        migrate(made)
-        yield made
 
 
 @pytest.fixture

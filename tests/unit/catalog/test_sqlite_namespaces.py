@@ -1,8 +1,5 @@
 """Tests of treehold.catalog.sqlite_namespaces."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from sqlite3 import Connection
 
 import pytest
@@ -16,17 +13,7 @@ from treehold.catalog.sqlite_namespaces import (
     find_namespace,
     list_namespaces,
 )
-from treehold.catalog.sqlite_schema import migrate
 from treehold.errors import AlreadyExists, NotFound
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    """A database with all tables."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        made.execute("PRAGMA foreign_keys = ON")
-        migrate(made)
-        yield made
 
 
 def test_a_namespace_is_entered_or_made(connection: Connection) -> None:

@@ -1,8 +1,5 @@
 """Tests of treehold.catalog.sqlite_replace."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from sqlite3 import Connection
 
 import pytest
@@ -12,19 +9,9 @@ from treehold.catalog.base import NewPack, PackReplacement, PackRow, PushCommit,
 from treehold.catalog.sqlite_history import commit_push, find_history
 from treehold.catalog.sqlite_replace import replace_packs
 from treehold.catalog.sqlite_repos import create_repo, fork_repo
-from treehold.catalog.sqlite_schema import migrate
 from treehold.catalog.sqlite_state import FOLD_ROWS_MIN, number
 from treehold.errors import Conflict, InvalidInput, NotFound
 from treehold.ids import PackId, RepoId
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    """A database with all tables."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        made.execute("PRAGMA foreign_keys = ON")
-        migrate(made)
-        yield made
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Tests of treehold.catalog.sqlite_repos."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from sqlite3 import Connection
 
 import pytest
@@ -11,18 +9,8 @@ from tests.contract.catalog_samples import ACCOUNT, MAIN, NAMESPACE, at, new_rep
 from treehold.catalog.base import PushCommit
 from treehold.catalog.sqlite_history import commit_push
 from treehold.catalog.sqlite_repos import create_repo, delete_repo, find_repo, fork_repo, repo_record, repo_row_of
-from treehold.catalog.sqlite_schema import migrate
 from treehold.errors import AlreadyExists, NotFound
 from treehold.ids import AccountId, RefName
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    """A database with all tables."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        made.execute("PRAGMA foreign_keys = ON")
-        migrate(made)
-        yield made
 
 
 def _namespaces(connection: Connection) -> list[tuple[object, ...]]:

@@ -1,8 +1,5 @@
 """Tests of treehold.catalog.sqlite_state."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from sqlite3 import Connection
 
 import pytest
@@ -12,7 +9,6 @@ from treehold.catalog.base import NewPack, PackRow, PushCommit, Ref
 from treehold.catalog.snapshot_cache import EMPTY, Snapshot, SnapshotCache
 from treehold.catalog.sqlite_history import commit_push
 from treehold.catalog.sqlite_repos import create_repo, delete_repo, fork_repo
-from treehold.catalog.sqlite_schema import migrate
 from treehold.catalog.sqlite_state import (
     FOLD_ROWS_MIN,
     StoredSnapshot,
@@ -29,15 +25,6 @@ from treehold.ids import AccountId, Milliseconds, PackId, RefName, RepoId
 
 MAIN = RefName(b"refs/heads/main")
 TAG = RefName(b"refs/tags/v1")
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    """A database with all tables."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        made.execute("PRAGMA foreign_keys = ON")
-        migrate(made)
-        yield made
 
 
 def _repo(connection: Connection, name: str = "repo") -> RepoId:

@@ -1,8 +1,6 @@
 """Tests of treehold.catalog.sqlite_sweep."""
 
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -15,7 +13,6 @@ from treehold.catalog.snapshot_cache import EMPTY
 from treehold.catalog.sqlite import SqliteCatalog
 from treehold.catalog.sqlite_history import commit_push
 from treehold.catalog.sqlite_repos import create_repo, delete_repo, fork_repo
-from treehold.catalog.sqlite_schema import migrate
 from treehold.catalog.sqlite_state import fold, number, save_snapshot
 from treehold.catalog.sqlite_sweep import (
     Marks,
@@ -31,15 +28,6 @@ from treehold.catalog.sqlite_sweep import (
 )
 from treehold.errors import CorruptStore
 from treehold.ids import PackId
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    """A database with all tables."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        made.execute("PRAGMA foreign_keys = ON")
-        migrate(made)
-        yield made
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Tests of treehold.catalog.sqlite_tokens."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from sqlite3 import Connection
 
@@ -11,7 +9,6 @@ import pytest
 from tests.contract.catalog_samples import ACCOUNT, NAMESPACE, at, digest_of, new_repo, new_token
 from treehold.catalog.base import RepoRow
 from treehold.catalog.sqlite_repos import create_repo, repo_row_of
-from treehold.catalog.sqlite_schema import migrate
 from treehold.catalog.sqlite_tokens import (
     create_token,
     find_token,
@@ -20,15 +17,6 @@ from treehold.catalog.sqlite_tokens import (
 )
 from treehold.errors import NotFound
 from treehold.ids import RepoId, TokenId
-
-
-@pytest.fixture
-def connection() -> Iterator[Connection]:
-    """A database with all tables."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        made.execute("PRAGMA foreign_keys = ON")
-        migrate(made)
-        yield made
 
 
 @pytest.fixture
