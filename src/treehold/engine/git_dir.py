@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
 from treehold.catalog.base import Ref
 from treehold.engine.native import GitPlace
+from treehold.engine.remove import remove_folder
 from treehold.errors import StorageError
 from treehold.ids import Entropy, RefName
 
@@ -30,7 +30,7 @@ class GitDirs:
             _lay_out(git_dir, ("refs",), refs or {})
             yield GitPlace(git_dir=git_dir, objects=objects)
         finally:
-            shutil.rmtree(git_dir, ignore_errors=True)
+            remove_folder(git_dir)
 
     @contextlib.asynccontextmanager
     async def quarantine(self, borrowed: Path) -> AsyncIterator[GitPlace]:
@@ -40,7 +40,7 @@ class GitDirs:
             _lay_out(git_dir, ("refs", "objects/pack", "objects/info"), {})
             yield GitPlace(git_dir=git_dir, objects=git_dir / "objects", alternate=borrowed)
         finally:
-            await asyncio.to_thread(shutil.rmtree, git_dir, ignore_errors=True)
+            await asyncio.to_thread(remove_folder, git_dir)
 
 
 def _lay_out(git_dir: Path, folders: Iterable[str], refs: Mapping[RefName, Ref]) -> None:

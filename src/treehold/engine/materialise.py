@@ -34,6 +34,7 @@ from treehold.engine.layout_check import is_sound
 from treehold.engine.limits import DAY_SECONDS
 from treehold.engine.locks import KeyedLocks
 from treehold.engine.pack_cache import PackCache, body_pieces, part_of
+from treehold.engine.remove import remove_folder
 from treehold.errors import CorruptStore, NativeGitError, StorageError
 from treehold.ids import Entropy
 from treehold.packs.build import build_pack
@@ -155,7 +156,7 @@ class Materialiser:
                 await self._lay_out(pack_folder, rows)
             return _move_into_place(temporary, layout)
         finally:
-            await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
+            await asyncio.to_thread(remove_folder, temporary)
 
     async def _lay_out_beside(self, beside: Path, pack_folder: Path, rows: Sequence[PackRow]) -> None:
         """Lay out what came after the base, made complete, and let C Git find the base."""
