@@ -142,6 +142,14 @@ class RepoSuite:
         with pytest.raises(NotFound):
             await catalog.delete_repo(ACCOUNT, "never", "never", at(1))
 
+    async def test_deleting_one_repo_leaves_the_next_of_its_name(self, catalog: Catalog) -> None:
+        """Whoever means one repo only does not delete another that bears the name by now."""
+        first = await make_repo(catalog, "again")
+        assert await catalog.delete_repo(ACCOUNT, NAMESPACE, "again", at(1), only=first.id) == first.id
+        second = await make_repo(catalog, "again")
+        assert await catalog.delete_repo(ACCOUNT, NAMESPACE, "again", at(2), only=first.id) == second.id
+        assert (await catalog.find_repo(ACCOUNT, NAMESPACE, "again")).id == second.id
+
     async def test_a_new_repo_takes_nothing_from_a_deleted_one(self, catalog: Catalog) -> None:
         """A repo that reuses a name starts empty and with its own token only."""
         old = await catalog.create_repo(new_repo("reused"), new_token("old"))

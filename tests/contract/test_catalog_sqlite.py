@@ -9,6 +9,7 @@ from tests.contract.catalog_suite import ForkSuite, RepoSuite
 from tests.contract.catalog_suite_care import JobSuite, LeaseSuite, NeedSuite, PurgeSuite
 from tests.contract.catalog_suite_changes import ChangeSuite
 from tests.contract.catalog_suite_history import HistorySuite, LargeHistorySuite, RefLogSuite
+from tests.contract.catalog_suite_limits import BoundarySuite, StoredBytesSuite
 from tests.contract.catalog_suite_listing import ListingSuite
 from tests.contract.catalog_suite_namespaces import NamespaceSuite
 from tests.contract.catalog_suite_packs import ReplacementSuite, SweepSuite
@@ -103,3 +104,11 @@ class TestChanges(ChangeSuite):
 
 class TestLife(LifeSuite):
     """Closing."""
+
+
+class TestBoundaries(BoundarySuite):
+    """Commits without their parents."""
+
+
+class TestStoredBytes(StoredBytesSuite):
+    """What an account keeps."""

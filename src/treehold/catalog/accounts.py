@@ -105,6 +105,13 @@ class AccountCatalog(Protocol):
         """All accounts by id."""
         ...
 
+    async def stored_bytes(self, account: AccountId) -> int:
+        """The bytes of all packs that were pushed to an account's repos, a shared one once; 0 for an unknown account.
+
+        A pack counts until the sweep finds that no repo names it any more.
+        """
+        ...
+
     async def create_api_token(self, token: ApiTokenRow, digest: bytes) -> None:
         """Keep an API token, and its account if it is new; raises AlreadyExists when the digest is kept already."""
         ...

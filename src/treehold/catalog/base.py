@@ -82,11 +82,15 @@ class PackRow:
 
 @dataclass(frozen=True, slots=True)
 class RepoState:
-    """One generation of a repo: its row, its refs and its packs (oldest first), all read at one moment."""
+    """One generation of a repo: its row, its refs and its packs (oldest first), all read at one moment.
+
+    ``shallow`` are the commits whose parents the repo has to do without.
+    """
 
     repo: RepoRow
     refs: dict[RefName, Ref]
     packs: tuple[PackRow, ...]
+    shallow: frozenset[ObjectId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ class PushCommit:
 
     ``preserves``: the pack holds just what the refs newly reach, everything else in the push may be seen already, and
     nothing is out of reach that was not before. An exact repo stays exact then, and any other keeps its anchor.
+    ``shallow``, for the import that fills a repo: the commits that stand in it without their parents, for good.
     """
 
     repo: RepoId
@@ -128,6 +133,7 @@ class PushCommit:
     preserves: bool
     token: TokenId | None
     now: Milliseconds
+    shallow: frozenset[ObjectId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,10 +292,13 @@ class RepoCatalog(Protocol):
         """All live repos whose import is not done, oldest first."""
         ...
 
-    async def delete_repo(self, account: AccountId, namespace: str, name: str, now: Milliseconds) -> RepoId:
+    async def delete_repo(
+        self, account: AccountId, namespace: str, name: str, now: Milliseconds, *, only: RepoId | None = None
+    ) -> RepoId:
         """Take the repo away: its name is free and its tokens are dead at once; its packs may be shared and stay.
 
-        Deleting a deleted repo answers the last deleted one's id again; raises NotFound if there never was one.
+        With ``only`` another repo that bears the name by now stays, and its id is answered. Deleting a deleted repo
+        answers the last deleted one's id again; raises NotFound if there never was one.
         """
         ...
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from treehold.catalog.base import PackRow, Ref
-from treehold.ids import RefName, RepoId
+from treehold.ids import ObjectId, RefName, RepoId
 
 Key = int | tuple[RepoId, int]
 """A snapshot's own, or a repo's id and one of its generations."""
 
 ENTRY_BYTES: Final = 400
-"""What a ref or a pack takes in memory beside its texts: the objects of Python around them."""
+"""What a ref, a pack or a commit takes in memory beside its texts: the objects of Python around them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Snapshot:
 
     refs: Mapping[RefName, Ref]
     packs: tuple[PackRow, ...]
+    shallow: frozenset[ObjectId] = frozenset()  # of a generation, never of a snapshot of its own
 
 
 EMPTY: Final = Snapshot({}, ())
@@ -48,7 +49,7 @@ class SnapshotCache:
 
     def keep(self, key: Key, snapshot: Snapshot, text_bytes: int) -> None:
         """Keep a snapshot whose texts have that many bytes, unless it alone is too large."""
-        size = text_bytes + ENTRY_BYTES * (len(snapshot.refs) + len(snapshot.packs))
+        size = text_bytes + ENTRY_BYTES * (len(snapshot.refs) + len(snapshot.packs) + len(snapshot.shallow))
         if size > self._bytes_max or key in self._kept:
             return
         self._kept[key] = snapshot, size

@@ -146,10 +146,12 @@ class SqliteCatalog(Catalog):
         """All live repos whose import is not done, oldest first."""
         return self._reader.read_moment(sqlite_repos.list_importing)
 
-    async def delete_repo(self, account: AccountId, namespace: str, name: str, now: Milliseconds) -> RepoId:
+    async def delete_repo(
+        self, account: AccountId, namespace: str, name: str, now: Milliseconds, *, only: RepoId | None = None
+    ) -> RepoId:
         """Take a repo away."""
         return await self._writer.run(
-            partial(sqlite_repos.delete_repo, account=account, namespace=namespace, name=name, now=now),
+            partial(sqlite_repos.delete_repo, account=account, namespace=namespace, name=name, now=now, only=only),
         )
 
     # Refs, packs and the ref log
@@ -164,14 +166,15 @@ class SqliteCatalog(Catalog):
         found = self._snapshots.get((repo, row.generation))
         if found is None:
             row, found = await self._read_state(repo)
-        return RepoState(row, dict(found.refs), found.packs)
+        return RepoState(row, dict(found.refs), found.packs, found.shallow)
 
     async def _read_state(self, repo: RepoId) -> tuple[RepoRow, Snapshot]:
         """A repo's row and what it then holds, which is kept under its generation."""
         row, history = self._reader.read_moment(sqlite_history.find_history, repo, self._snapshots)
         base = await self._decode(history.base) if isinstance(history.base, StoredSnapshot) else history.base
         is_large = history.rows > INLINE_ROWS_MAX
-        state = Snapshot(*(await asyncio.to_thread(history.lay_over, base) if is_large else history.lay_over(base)))
+        refs, packs = await asyncio.to_thread(history.lay_over, base) if is_large else history.lay_over(base)
+        state = Snapshot(refs, packs, history.shallow)
         self._snapshots.keep((repo, row.generation), state, sum(map(len, state.refs)))
         return row, state
 
@@ -256,6 +259,10 @@ class SqliteCatalog(Catalog):
     async def list_accounts(self) -> Sequence[AccountRow]:
         """All accounts by id."""
         return self._reader.read(sqlite_accounts.list_accounts)
+
+    async def stored_bytes(self, account: AccountId) -> int:
+        """The bytes of what an account keeps."""
+        return self._reader.read(sqlite_accounts.stored_bytes, account)
 
     async def create_api_token(self, token: ApiTokenRow, digest: bytes) -> None:
         """Keep an API token."""

@@ -5,7 +5,7 @@ from sqlite3 import Connection
 from typing import Final
 
 from treehold.catalog.accounts import AccountRow, ApiTokenRow
-from treehold.catalog.sqlite_state import one
+from treehold.catalog.sqlite_state import number, one
 from treehold.errors import AlreadyExists, NotFound
 from treehold.ids import AccountId, Milliseconds, TokenId
 
@@ -32,6 +32,11 @@ def list_accounts(connection: Connection) -> Sequence[AccountRow]:
     return [
         AccountRow(*row) for row in connection.execute("SELECT id, created_at FROM accounts ORDER BY id").fetchall()
     ]
+
+
+def stored_bytes(connection: Connection, account: AccountId) -> int:
+    """The bytes of the packs that an account keeps, 0 for an unknown one."""
+    return number(connection, "SELECT coalesce(sum(stored_bytes), 0) FROM accounts WHERE id = ?", (account,))
 
 
 def create_api_token(connection: Connection, token: ApiTokenRow, digest: bytes) -> None:

@@ -1,11 +1,13 @@
 """Refs, packs and the ref log of a repo: the statements, over a connection whose transaction the caller holds."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from sqlite3 import Connection
 
 from treehold.catalog.base import PushCommit, RefLogEntry, RepoRow
 from treehold.catalog.snapshot_cache import SnapshotCache
-from treehold.catalog.sqlite_repos import repo_record, repo_row_of
+from treehold.catalog.sqlite_boundaries import load_boundary, save_boundary
+from treehold.catalog.sqlite_repos import BOUNDARY_AT, repo_record, repo_row_of
 from treehold.catalog.sqlite_state import (
     Record,
     StoredHistory,
@@ -32,7 +34,10 @@ def find_history(
     """The live repo of that id with its refs and packs, whose snapshot may be a known one; raises NotFound."""
     record = repo_record(connection, repo)
     key, snapshot, overlay = record[:3]
-    return repo_row_of(record), load_history(connection, key, snapshot, overlay, known)
+    history = load_history(connection, key, snapshot, overlay, known)
+    if record[BOUNDARY_AT] is not None:
+        history = replace(history, shallow=load_boundary(connection, record[BOUNDARY_AT]))
+    return repo_row_of(record), history
 
 
 def find_inline_pack(connection: Connection, pack: PackId) -> tuple[bytes, bytes]:
@@ -63,7 +68,9 @@ def commit_push(connection: Connection, push: PushCommit) -> int:
     _log_changes(connection, push, repo, snapshot, generation)
     _write_refs(connection, push, repo)
     if push.pack is not None:
-        list_pack(connection, repo, keep_pack(connection, push.pack), generation, generation)
+        list_pack(connection, repo, keep_pack(connection, push.pack, repo), generation, generation)
+    if push.shallow:
+        save_boundary(connection, repo, push.shallow)
     overlay += len(push.changes) + (push.pack is not None)
     _move_repo(connection, push, repo, generation, overlay)
     fold_if_due(connection, repo, snapshot, overlay)

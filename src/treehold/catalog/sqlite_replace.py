@@ -39,7 +39,7 @@ def _replace_rows(connection: Connection, replacement: PackReplacement, repo: in
         (repo, run[0].generation, run[-1].generation),
     )
     if replacement.pack is not None:
-        list_pack(connection, repo, keep_pack(connection, replacement.pack), *_span(run))
+        list_pack(connection, repo, keep_pack(connection, replacement.pack, repo), *_span(run))
     return run
 
 
@@ -60,7 +60,7 @@ def _replace_snapshot(
         raise InvalidInput("the replaced packs do not stand one after the other in the repo's list")
     instead: tuple[PackRow, ...] = ()
     if (pack := replacement.pack) is not None:
-        number = keep_pack(connection, pack)
+        number = keep_pack(connection, pack, repo)
         last, first = (generation, 0) if replacement.is_repack else _span(run)
         instead = (PackRow(number, last, pack.objects, pack.size_bytes, pack.key, first),)
     packs = (*present.packs[:begin], *instead, *present.packs[begin + len(run) :])

@@ -11,6 +11,7 @@ from typing import Final
 
 from treehold.catalog.base import KEEP, NewRepo, NewToken, RepoChanges, RepoRow, RepoStatus
 from treehold.catalog.snapshot_cache import Snapshot
+from treehold.catalog.sqlite_boundaries import release_boundary
 from treehold.catalog.sqlite_names import NAMES_AT_ONCE, index_names
 from treehold.catalog.sqlite_namespaces import enter_namespace
 from treehold.catalog.sqlite_schema import NEVER
@@ -28,9 +29,10 @@ from treehold.catalog.sqlite_tokens import add_token
 from treehold.errors import AlreadyExists, NotFound
 from treehold.ids import AccountId, Milliseconds, RefName, RepoId
 
-ROW_AT: Final = 5
+BOUNDARY_AT: Final = 5
+ROW_AT: Final = 6
 """Where the columns of RepoRow begin in a row of ``live_repos``. Before them: the keys of repo and snapshot, the size
-of the overlay, the key of the namespace, and the last push as it is sorted."""
+of the overlay, the key of the namespace, the last push as it is sorted, and the key of the boundary."""
 _READ_ONLY: Final = 6
 _EXACT: Final = 9
 _STATUSES: Final[dict[RepoStatus, int]] = {"ready": 0, "importing": 1}
@@ -45,6 +47,7 @@ class _Origin:
     exact: bool = True
     size_bytes: int = 0
     object_count: int = 0
+    boundary: int | None = None
     is_fork: bool = False
 
 
@@ -98,8 +101,8 @@ def fork_repo(
         chosen = {name: ref for name, ref in present.refs.items() if name in only}
         snapshot = save_snapshot(connection, Snapshot(chosen, present.packs))
         exact = exact and len(chosen) == len(present.refs)
-    origin = _Origin(snapshot, row.generation, exact, row.size_bytes, row.object_count, is_fork=True)
-    return _insert_repo(connection, repo, token, origin)
+    kept = _Origin(snapshot, row.generation, exact, row.size_bytes, row.object_count, record[BOUNDARY_AT], is_fork=True)
+    return _insert_repo(connection, repo, token, kept)
 
 
 def _insert_repo(connection: Connection, repo: NewRepo, token: NewToken, origin: _Origin) -> RepoRow:
@@ -111,15 +114,15 @@ def _insert_repo(connection: Connection, repo: NewRepo, token: NewToken, origin:
         connection,
         """
         INSERT INTO repos(id, namespace, name, description, default_branch, read_only, source, generation, anchor,
-            origin, exact, size_bytes, object_count, is_fork, created_at, updated_at, last_push_at, snapshot, status,
-            overlay)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+            origin, exact, size_bytes, object_count, is_fork, created_at, updated_at, last_push_at, snapshot, boundary,
+            status, overlay)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
         """,
         (
             *(repo.id, namespace, repo.name, repo.description, repo.default_branch, repo.read_only, _source(repo)),
             *(origin.generation, origin.generation, origin.generation, origin.exact),
             *(origin.size_bytes, origin.object_count, origin.is_fork),
-            *(repo.now, repo.now, NEVER, origin.snapshot, _STATUSES[repo.status]),
+            *(repo.now, repo.now, NEVER, origin.snapshot, origin.boundary, _STATUSES[repo.status]),
         ),
     )
     add_token(connection, key, token)
@@ -164,7 +167,15 @@ def list_importing(connection: Connection) -> Sequence[RepoRow]:
     return [repo_row_of(record) for record in records]
 
 
-def delete_repo(connection: Connection, account: AccountId, namespace: str, name: str, now: Milliseconds) -> RepoId:
+def delete_repo(
+    connection: Connection,
+    account: AccountId,
+    namespace: str,
+    name: str,
+    now: Milliseconds,
+    *,
+    only: RepoId | None = None,
+) -> RepoId:
     """Take a repo away and answer its id, or that of the last one that bore the name; raises NotFound.
 
     Its refs, pack list and tokens go with it; its row and its ref log stay, and so do the packs, which forks may share.
@@ -172,19 +183,23 @@ def delete_repo(connection: Connection, account: AccountId, namespace: str, name
     record = _record_named(connection, account, namespace, name)
     if record is None:
         return _last_deleted(connection, account, namespace, name)
+    row = repo_row_of(record)
+    if only not in (None, row.id):
+        return row.id
     key, snapshot, _, namespace_key = record[:4]
     connection.execute(
-        "UPDATE repos SET deleted_at = ?, snapshot = NULL, overlay = 0, pack_count = 0 WHERE key = ?",
+        "UPDATE repos SET deleted_at = ?, snapshot = NULL, boundary = NULL, overlay = 0, pack_count = 0 WHERE key = ?",
         (now, key),
     )
     clear_overlay(connection, key)
     release_snapshot(connection, snapshot)
+    release_boundary(connection, record[BOUNDARY_AT])
     connection.execute("DELETE FROM tokens WHERE repo = ?", (key,))
     connection.execute(
         "UPDATE namespaces SET repo_count = repo_count - 1, updated_at = ? WHERE key = ?",
         (now, namespace_key),
     )
-    return repo_row_of(record).id
+    return row.id
 
 
 def _last_deleted(connection: Connection, account: AccountId, namespace: str, name: str) -> RepoId:

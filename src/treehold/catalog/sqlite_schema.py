@@ -13,6 +13,7 @@ from treehold.catalog.sqlite_migrations.v2_maintenance import VERSION_2
 from treehold.catalog.sqlite_migrations.v3_anchors import VERSION_3
 from treehold.catalog.sqlite_migrations.v4_names import VERSION_4
 from treehold.catalog.sqlite_migrations.v5_accounts import VERSION_5
+from treehold.catalog.sqlite_migrations.v6_limits import VERSION_6
 from treehold.errors import CatalogError
 
 NEVER: Final = -1
@@ -21,7 +22,7 @@ NEVER: Final = -1
 Migration = tuple[str | Callable[[Connection], None], ...]
 """Statements, and steps that a statement alone cannot do."""
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5)
+MIGRATIONS: Final[tuple[Migration, ...]] = (VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6)
 
 
 def migrate(connection: Connection) -> None:

@@ -81,6 +81,7 @@ class StoredHistory:
     base: StoredSnapshot | Snapshot
     refs: Sequence[Record]  # name, oid or None for a deleted ref, peeled
     packs: Sequence[Record]  # as PackRow
+    shallow: frozenset[ObjectId] = frozenset()
 
     @property
     def rows(self) -> int:
@@ -140,14 +141,17 @@ def overlay_packs(connection: Connection, repo: int) -> list[Record]:
     ).fetchall()
 
 
-def keep_pack(connection: Connection, pack: NewPack) -> PackId:
-    """Keep a pack and answer its id."""
+def keep_pack(connection: Connection, pack: NewPack, repo: int) -> PackId:
+    """Keep a pack that was made for a repo, whose account it counts for, and answer its id."""
+    sql = "SELECT account FROM namespaces WHERE key = (SELECT namespace FROM repos WHERE key = ?)"
+    (account,) = one(connection, sql, (repo,)) or (None,)
     index = pack.index if pack.key is None else None
     number = insert(
         connection,
-        "INSERT INTO packs(objects, size_bytes, key, idx, data) VALUES (?, ?, ?, ?, ?)",
-        (pack.objects, pack.size_bytes, pack.key, index, pack.data),
+        "INSERT INTO packs(objects, size_bytes, key, idx, data, account) VALUES (?, ?, ?, ?, ?, ?)",
+        (pack.objects, pack.size_bytes, pack.key, index, pack.data, account),
     )
+    connection.execute("UPDATE accounts SET stored_bytes = stored_bytes + ? WHERE id = ?", (pack.size_bytes, account))
     return PackId(number)
 
 

@@ -194,12 +194,28 @@ def find_unmarked(connection: Connection, marks: Marks, gaps: Iterator[tuple[int
 
 def doom(connection: Connection, packs: Sequence[int], now: Milliseconds) -> int:
     """Note the time against packs that are there and have none yet, and answer how many those were."""
-    before = connection.total_changes
-    connection.executemany(
-        "INSERT OR IGNORE INTO doomed_packs(pack, doomed_at) SELECT id, ? FROM packs WHERE id = ?",
-        ((now, pack) for pack in packs),
+    found = 0
+    for pack in packs:
+        row = one(
+            connection,
+            "INSERT OR IGNORE INTO doomed_packs(pack, doomed_at) SELECT id, ? FROM packs WHERE id = ? RETURNING pack",
+            (now, pack),
+        )
+        if row is not None:
+            found += 1
+            _take_off(connection, pack)
+    return found
+
+
+def _take_off(connection: Connection, pack: int) -> None:
+    """Count a pack no longer for the account that it was kept for."""
+    connection.execute(
+        """
+        UPDATE accounts SET stored_bytes = stored_bytes - packs.size_bytes FROM packs
+        WHERE packs.id = ? AND accounts.id = packs.account
+        """,
+        (pack,),
     )
-    return connection.total_changes - before
 
 
 def list_doomed(connection: Connection, before: Milliseconds, limit: int) -> Sequence[DoomedPack]:
