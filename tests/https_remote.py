@@ -21,6 +21,13 @@ _STATUSES = {"missing": 404, "forbidden": 403, "broken": 500, "slow": 504, "teap
 RUBBISH = b"0008NAK\n" + b"this is no pack " * 8
 
 
+def make_certificate(certificate: Path, key: Path) -> None:
+    """Write a certificate for this machine's loopback, signed by itself, and its key."""
+    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    command: list[str | Path] = [*_NEW_CERTIFICATE, "-keyout", key, "-out", certificate, "-addext", names]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 @dataclass
 class HttpsRemote:
     """Serves the bare repositories in ``folder``; the first part of a URL's path says how it behaves.
@@ -63,12 +70,7 @@ class HttpsRemote:
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         key = self.folder / "key.pem"
-        names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-        subprocess.run(
-            [*_NEW_CERTIFICATE, "-keyout", key, "-out", self.ca_file, "-addext", names],
-            check=True,
-            capture_output=True,
-        )
+        make_certificate(self.ca_file, key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.ca_file, key)
         server = _Server(("127.0.0.1", 0), self)

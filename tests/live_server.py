@@ -47,7 +47,8 @@ class LiveServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        scheme = "https" if "TREEHOLD_TLS_CERT" in self.settings else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     @property
     def base(self) -> str:

@@ -16,6 +16,7 @@
     │   │   └── MissingObject     ... because something it needs is not here
     │   ├── UnwantedObject        a want that no ref of the repo reaches
     │   ├── LimitExceeded         a limit of the server was reached; names it
+    │   │   └── StorageLimitReached   ... by what a repo or an account keeps
     │   ├── Unauthenticated       no credentials, or unknown ones
     │   ├── PermissionDenied      known, but not allowed
     │   ├── RateLimited           too many requests lately
@@ -100,6 +101,10 @@ class UnwantedObject(RequestError):
 
 class LimitExceeded(RequestError):
     """A limit of this server was reached; the message names the limit and its value."""
+
+
+class StorageLimitReached(LimitExceeded):
+    """A repo or an account keeps as much as it may; nothing of what would be too much is kept."""
 
 
 class RateLimited(RequestError):

@@ -3,12 +3,13 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.live_server import Git, new_git
-from tests.unit.engine.small_repo import SmallRepo, engine_in, fake_git
+from tests.unit.engine.small_repo import MAIN, SmallRepo, engine_in, fake_git
 from tests.wire.raw_git import history, oid_of
 from treehold.catalog.base import NewPack
 from treehold.engine import git_indexes
@@ -94,7 +95,7 @@ async def test_they_outlive_pushes(engine: Engine, origin: Git, monkeypatch: pyt
     monkeypatch.setattr(git_indexes, "_WORTHWHILE_OBJECTS", 1)
     monkeypatch.setattr("treehold.engine.materialise._SPLIT_FROM_BYTES", 1)
     repo = await filled(engine, origin)
-    engine.node.indexes.want((await repo.state()).packs)
+    engine.node.indexes.want(await repo.state())
     await engine.node.indexes.settle()
     news = history(b"news")
     await repo.push(news, {b"refs/heads/news": oid_of(news[-1])})
@@ -116,10 +117,22 @@ async def objects_listed(engine: Engine, repo: SmallRepo) -> set[ObjectId]:
 async def test_a_small_repo_needs_none(engine: Engine, origin: Git) -> None:
     """Nothing is begun where it is not worth it."""
     repo = await filled(engine, origin)
-    rows = (await repo.state()).packs
-    engine.node.indexes.want(rows)
+    state = await repo.state()
+    engine.node.indexes.want(state)
     await engine.node.indexes.settle()
-    assert not engine.node.indexes.has(rows)
+    assert not engine.node.indexes.has(state.packs)
+
+
+async def test_a_repo_without_all_its_history_gets_none(
+    engine: Engine, origin: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they say of a commit would go beyond the repo's boundary."""
+    monkeypatch.setattr(git_indexes, "_WORTHWHILE_OBJECTS", 1)
+    repo = await filled(engine, origin)
+    state = await repo.state()
+    engine.node.indexes.want(replace(state, shallow=frozenset({state.refs[MAIN].oid})))
+    await engine.node.indexes.settle()
+    assert not engine.node.indexes.has(state.packs)
 
 
 async def test_a_failure_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,9 +142,9 @@ async def test_a_failure_is_not_repeated(tmp_path: Path, monkeypatch: pytest.Mon
     async with engine_in(tmp_path, git=git) as engine:
         repo = await SmallRepo.make(engine)
         await repo.grow(history(b"1"))
-        rows = (await repo.state()).packs
+        state = await repo.state()
         for _ in range(2):
-            engine.node.indexes.want(rows)
+            engine.node.indexes.want(state)
             await engine.node.indexes.settle()
         assert (tmp_path / "asked").read_text() == "asked\n"
 
@@ -143,7 +156,7 @@ async def test_what_is_unfinished_is_given_up_at_the_end(tmp_path: Path, monkeyp
     async with engine_in(tmp_path, git=git) as engine:
         repo = await SmallRepo.make(engine)
         await repo.grow(history(b"1"))
-        engine.node.indexes.want((await repo.state()).packs)
+        engine.node.indexes.want(await repo.state())
         while not (tmp_path / "begun").exists():
             await asyncio.sleep(0.01)
         await engine.node.indexes.close()

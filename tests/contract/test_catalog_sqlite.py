@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.catalog_suite import ForkSuite, RepoSuite
+from tests.contract.catalog_suite_answers import AnswerSuite
 from tests.contract.catalog_suite_care import JobSuite, LeaseSuite, NeedSuite, PurgeSuite
 from tests.contract.catalog_suite_changes import ChangeSuite
 from tests.contract.catalog_suite_history import HistorySuite, LargeHistorySuite, RefLogSuite
@@ -112,3 +113,7 @@ class TestBoundaries(BoundarySuite):
 
 class TestStoredBytes(StoredBytesSuite):
     """What an account keeps."""
+
+
+class TestAnswers(AnswerSuite):
+    """First answers."""

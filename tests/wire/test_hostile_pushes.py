@@ -240,7 +240,7 @@ def test_a_repo_cannot_outgrow_its_bound(raw: RawGit) -> None:
     raw.create(objects, b"refs/heads/large")
     more = history(os.urandom(4 * MIB))
     outcome = assert_refused(raw, lambda: raw.push([(ZERO_OID, oid_of(more[-1]), EVIL)], pack_of(*more)))
-    assert outcome.unpack == f"the repo would be larger than {8 * MIB} bytes"
+    assert outcome.unpack == f"the repo would be larger than {8 * MIB} bytes, its storage limit"
     assert raw.push([(oid_of(objects[-1]), ZERO_OID, b"refs/heads/large")]).unpack == "ok"
 
 

@@ -162,7 +162,7 @@ async def test_the_document_describes_every_route(rest: RestServer) -> None:
     }
     create = document["paths"][under + "/repos"]["post"]
     assert create["requestBody"]["content"]["application/json"]["schema"]["required"] == ["name"]
-    assert {parameter["name"] for parameter in create["parameters"]} == {"account_id", "namespace"}
+    assert {parameter["name"] for parameter in create["parameters"]} == {"account_id", "namespace", "Idempotency-Key"}
     assert "422" not in create["responses"]
     page = await rest.http.get("/docs")
     assert page.headers["content-type"].startswith("text/html")

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from tests.https_remote import HttpsRemote
-from tests.wire.rest_server import RestServer, error
+from tests.wire.rest_server import RestServer, error, remote_for
+from treehold.api.app import create_api
 from treehold.engine.context import Engine
 
 IMPORT = "/repos/copy/import"
@@ -57,7 +59,7 @@ async def test_each_failure_of_a_remote_has_its_code(
         ({"url": "https://169.254.169.254/latest"}, "/url"),
         ({"url": "https://example.com/a", "branch": 1}, "/branch"),
         ({"url": "https://example.com/a", "depth": 0}, "/depth"),
-        ({"url": "https://example.com/a", "depth": 1}, "/depth"),
+        ({"url": "https://example.com/a", "depth": 2**31}, "/depth"),
         ({"url": "https://example.com/a", "read_only": "yes"}, "/read_only"),
     ],
 )
@@ -83,3 +85,15 @@ async def test_an_import_needs_the_right_to_edit(rest: RestServer) -> None:
     wish = {"url": "https://example.com/a"}
     assert (await rest.ask("POST", IMPORT, json=wish, token="read")).status_code == 403
     assert (await rest.ask("POST", IMPORT, json=wish, token=None)).status_code == 401
+
+
+async def test_an_account_without_room_imports_nothing(rest: RestServer, remote: HttpsRemote) -> None:
+    """It is told 507 before the remote is asked for anything, and there is no repo afterwards."""
+    full = replace(rest.engine, limits=replace(rest.engine.limits, account_bytes_max=1))
+    rest.http._transport = httpx.ASGITransport(create_api(full, remote_for=remote_for))
+    before = remote.seen.total()
+    answer = await rest.ask("POST", IMPORT, json={"url": f"{remote.url}/repos/some.git"})
+    assert (answer.status_code, error(answer.json())) == (507, (10507, None))
+    assert "more than 1 bytes, its storage limit" in answer.json()["errors"][0]["message"]
+    assert remote.seen.total() == before
+    assert (await rest.ask("GET", "/repos/copy")).status_code == 404

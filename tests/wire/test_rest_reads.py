@@ -311,7 +311,7 @@ async def test_the_document_describes_the_reads(rest: RestServer) -> None:
         assert set(described) == ({"get", "head"} if path in bytes_at else {"get"})
     raw = document["paths"][under + "/raw/{ref}/{path}"]["get"]
     assert {"Range", "If-Range", "If-None-Match", "ref", "path"} <= {row["name"] for row in raw["parameters"]}
-    assert {"200", "206", "304", "416", "4XX"} <= set(raw["responses"])
+    assert {"200", "206", "304", "404", "409", "413", "416"} <= set(raw["responses"])
     assert "text/plain; charset=utf-8" in raw["responses"]["200"]["content"]
     log = document["paths"][under + "/log"]["get"]
     limit = next(row for row in log["parameters"] if row["name"] == "limit")

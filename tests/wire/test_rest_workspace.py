@@ -35,6 +35,12 @@ async def test_names_that_cannot_be_mapped_are_refused(rest: RestServer, name: s
     assert (answered.status_code, error(answered.json())) == (400, (10101, "/name"))
 
 
+async def test_a_repo_that_cannot_be_mapped_is_a_wrong_field(rest: RestServer) -> None:
+    """Whoever wants a token names a repo and gives no name: the field at fault is that one."""
+    answered = await rest.ask("POST", "/tokens", base=WORKSPACE, json={"repo": "a//b"})
+    assert (answered.status_code, error(answered.json())) == (400, (10100, "/repo"))
+
+
 async def test_a_mapped_name_is_taken_like_any_other(rest: RestServer) -> None:
     """Two names that are mapped to one are the same repo's, and absent ones are 404."""
     await rest.create("work--try")

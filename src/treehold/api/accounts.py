@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from treehold.api import rows
 from treehold.api.answers import answer
-from treehold.api.documented import FAILURES
+from treehold.api.documented import BAD_PAGE, FAILURES, refusals
 from treehold.api.route import Route
 from treehold.api.visit import Holder
 from treehold.schema.envelope import Listing, Success, page_info
@@ -19,13 +19,13 @@ T = TypeVar("T")
 router = APIRouter(tags=["accounts"], responses=FAILURES, route_class=Route)
 
 
-@router.get("/accounts", response_model=Listing[AccountInfo])
+@router.get("/accounts", response_model=Listing[AccountInfo], responses=refusals(BAD_PAGE))
 async def list_accounts(visit: Holder, asked: Annotated[ListAccountsQuery, Query()]) -> Response:
     """List the one account of the token shown."""
     return answer(_only(Listing[AccountInfo], rows.account_info(visit.token), asked.window()))
 
 
-@router.get("/memberships", response_model=Listing[Membership])
+@router.get("/memberships", response_model=Listing[Membership], responses=refusals(BAD_PAGE))
 async def list_memberships(visit: Holder, asked: Annotated[ListAccountsQuery, Query()]) -> Response:
     """List what the token shown may do in its account."""
     return answer(_only(Listing[Membership], rows.membership(visit.token), asked.window()))

@@ -31,6 +31,7 @@ from treehold.errors import (
     RemoteTimeout,
     RemoteUnavailable,
     RequestError,
+    StorageLimitReached,
     Unauthenticated,
     Unavailable,
 )
@@ -63,6 +64,7 @@ VERDICTS: Mapping[type, Verdict] = {
     RemoteAuthRequired: Verdict(422, 10106),
     # What is left of the body is not worth reading, and it must not be taken for the next request.
     LimitExceeded: Verdict(413, INVALID_INPUT, headers={"connection": "close"}),
+    StorageLimitReached: Verdict(507, 10507),
     NotFound: Verdict(404, NOT_FOUND),
     AlreadyExists: Verdict(409, 10201),
     ImportInProgress: Verdict(409, 10302),

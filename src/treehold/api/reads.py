@@ -11,7 +11,23 @@ from starlette.responses import Response
 
 from treehold.api.answers import answer, failure
 from treehold.api.bytes import IMMUTABLE, OCTETS, REVALIDATED, TEXT, safe_type, send_blob
-from treehold.api.documented import FAILURES, IN_NAMESPACE, NamespaceInPath, RepoInPath
+from treehold.api.documented import (
+    BAD_HASH,
+    BAD_LIMIT,
+    BAD_PATH,
+    BAD_RANGE,
+    FAILURES,
+    IMPORTING,
+    IN_NAMESPACE,
+    LARGE_OBJECT,
+    NO_FILE,
+    NO_OBJECT,
+    NO_REPO,
+    NamespaceInPath,
+    RepoInPath,
+    Sha,
+    refusals,
+)
 from treehold.api.route import Route
 from treehold.api.visit import Reader, Visit
 from treehold.engine import log, read
@@ -24,6 +40,7 @@ from treehold.objects.readable import ReadablePerson
 from treehold.objects.tree import MODE_SYMLINK, TYPE_MASK, kind_of_mode
 from treehold.objects.tree import TreeEntry as StoredEntry
 from treehold.schema.envelope import Success
+from treehold.schema.fields import PATH_MAX
 from treehold.schema.queries import FileQuery, LogQuery
 from treehold.schema.rows import Commit, Person, TreeEntry
 
@@ -31,10 +48,34 @@ MEMORY_LIMIT = 10402
 _HASH: Final = re.compile("[0-9a-fA-F]{40}")
 _RAW_PATH: Final = re.compile(rb"/namespaces/[^/]+/repos/[^/]+/raw/([^/]+)/(.+)", re.DOTALL)
 _ETAG: Final = '"4b825dc642cb6eb9a060e54bf8d69288fbee4904"'
+_TEXT: Final = {"type": "string"}
+_CONDITIONS: Final = (
+    ("Range", "One range of bytes; anything else is answered with the whole", "bytes=0-1023"),
+    ("If-Range", "The range only if they are still these, else the whole", _ETAG),
+    ("If-None-Match", "Nothing if they are still these", _ETAG),
+)
+_ETAG_HEADER: Final = {
+    "description": "The object's id, in quotes",
+    "required": True,
+    "schema": {"type": "string", "pattern": '^"[0-9a-f]{40}"$'},
+}
 _EXECUTABLE_BITS: Final = 0o111
-
-Sha = Annotated[str, Path(description="40 hex digits", pattern=_HASH.pattern, examples=["0" * 40])]
-"""A route's parameter: an object's id."""
+RefInPath = Annotated[
+    str,
+    Path(
+        description="As in `/file`; a slash within it is spelled `%2F`",
+        examples=["main"],
+        json_schema_extra={"minLength": 1, "maxLength": PATH_MAX},
+    ),
+]
+FileInPath = Annotated[
+    str,
+    Path(
+        description="From the top of the tree",
+        examples=["src/main.py"],
+        json_schema_extra={"minLength": 1, "maxLength": PATH_MAX},
+    ),
+]
 
 
 class ReadRoute(Route):
@@ -53,26 +94,36 @@ class ReadRoute(Route):
         return within_memory
 
 
-router = APIRouter(prefix=IN_NAMESPACE + "/repos/{name}", tags=["reads"], responses=FAILURES, route_class=ReadRoute)
+router = APIRouter(
+    prefix=IN_NAMESPACE + "/repos/{name}",
+    tags=["reads"],
+    responses={**FAILURES, **refusals(IMPORTING, LARGE_OBJECT)},
+    route_class=ReadRoute,
+)
+_OF_HASH: Final = refusals(BAD_HASH, NO_REPO, NO_OBJECT)
+_OF_BYTES: Final = refusals(BAD_HASH, NO_REPO, NO_OBJECT, BAD_RANGE)
+_OF_RAW: Final = refusals(NO_REPO, NO_FILE, BAD_RANGE)
+_RAW_TYPES: Final = (TEXT, "image/*", OCTETS)
+_OF_FILE: Final = refusals(BAD_PATH, NO_REPO, NO_FILE, BAD_RANGE)
 
 
 def _sends(*media_types: str) -> dict[str, Any]:
     """Say that a route sends bytes of these types, whole or in part."""
     content = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in media_types}
-    headers = [
-        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "example": example}
-        for name, example in (("Range", "bytes=0-1023"), ("If-Range", _ETAG), ("If-None-Match", _ETAG))
+    asked = [
+        {"name": name, "in": "header", "required": False, "description": about, "schema": _TEXT, "example": example}
+        for name, about, example in _CONDITIONS
     ]
+    kept = {"headers": {"ETag": _ETAG_HEADER}}
     answers: dict[str, Any] = {
-        "200": {"description": "The bytes; `ETag` is their object's id", "content": content},
-        "206": {"description": "The range of them that was asked for", "content": content},
-        "304": {"description": "The client has them"},
-        "416": {"description": "The range begins after their end"},
+        "200": {"description": "The bytes; `ETag` is their object's id", "content": content, **kept},
+        "206": {"description": "The range of them that was asked for", "content": content, **kept},
+        "304": {"description": "The client has them", **kept},
     }
-    return {"responses": answers, "parameters": headers}
+    return {"responses": answers, "parameters": asked}
 
 
-@router.get("/log", response_model=Success[list[Commit]])
+@router.get("/log", response_model=Success[list[Commit]], responses=refusals(BAD_LIMIT, NO_REPO))
 async def list_log(
     namespace: NamespaceInPath, name: RepoInPath, visit: Reader, asked: Annotated[LogQuery, Query()]
 ) -> Response:
@@ -84,7 +135,7 @@ async def list_log(
     return answer(Success[list[Commit]](result=[_commit(entry) for entry in found]))
 
 
-@router.get("/commit/{sha}", response_model=Success[Commit])
+@router.get("/commit/{sha}", response_model=Success[Commit], responses=_OF_HASH)
 async def get_commit(namespace: NamespaceInPath, name: RepoInPath, sha: Sha, visit: Reader) -> Response:
     """Show a commit."""
     oid = _oid(sha)
@@ -92,7 +143,7 @@ async def get_commit(namespace: NamespaceInPath, name: RepoInPath, sha: Sha, vis
     return _immutable(answer(Success[Commit](result=_commit((oid, found)))))
 
 
-@router.get("/tree/{sha}", response_model=Success[list[TreeEntry]])
+@router.get("/tree/{sha}", response_model=Success[list[TreeEntry]], responses=_OF_HASH)
 async def get_tree(namespace: NamespaceInPath, name: RepoInPath, sha: Sha, visit: Reader) -> Response:
     """List what a tree holds, in Git's order."""
     oid = _oid(sha)
@@ -100,8 +151,8 @@ async def get_tree(namespace: NamespaceInPath, name: RepoInPath, sha: Sha, visit
     return _immutable(answer(Success[list[TreeEntry]](result=[_tree_entry(entry) for entry in found])))
 
 
-@router.head("/blob/{sha}", response_class=Response, openapi_extra=_sends(OCTETS))
-@router.get("/blob/{sha}", response_class=Response, openapi_extra=_sends(OCTETS))
+@router.head("/blob/{sha}", response_class=Response, responses=_OF_BYTES, openapi_extra=_sends(OCTETS))
+@router.get("/blob/{sha}", response_class=Response, responses=_OF_BYTES, openapi_extra=_sends(OCTETS))
 async def get_blob(namespace: NamespaceInPath, name: RepoInPath, sha: Sha, visit: Reader) -> Response:
     """The bytes of a blob."""
     oid = _oid(sha)
@@ -109,8 +160,8 @@ async def get_blob(namespace: NamespaceInPath, name: RepoInPath, sha: Sha, visit
     return await send_blob(visit.request, blob, caching=IMMUTABLE)
 
 
-@router.head("/file", response_class=Response, openapi_extra=_sends(OCTETS))
-@router.get("/file", response_class=Response, openapi_extra=_sends(OCTETS))
+@router.head("/file", response_class=Response, responses=_OF_FILE, openapi_extra=_sends(OCTETS))
+@router.get("/file", response_class=Response, responses=_OF_FILE, openapi_extra=_sends(OCTETS))
 async def get_file(
     namespace: NamespaceInPath, name: RepoInPath, visit: Reader, asked: Annotated[FileQuery, Query()]
 ) -> Response:
@@ -120,13 +171,13 @@ async def get_file(
     return await send_blob(visit.request, blob, caching=REVALIDATED)
 
 
-@router.head("/raw/{ref}/{path:path}", response_class=Response, openapi_extra=_sends(TEXT, "image/*", OCTETS))
-@router.get("/raw/{ref}/{path:path}", response_class=Response, openapi_extra=_sends(TEXT, "image/*", OCTETS))
+@router.head("/raw/{ref}/{path:path}", response_class=Response, responses=_OF_RAW, openapi_extra=_sends(*_RAW_TYPES))
+@router.get("/raw/{ref}/{path:path}", response_class=Response, responses=_OF_RAW, openapi_extra=_sends(*_RAW_TYPES))
 async def get_raw(
     namespace: NamespaceInPath,
     name: RepoInPath,
-    ref: Annotated[str, Path(description="As in `/file`; a slash within it is spelled `%2F`", examples=["main"])],
-    path: Annotated[str, Path(description="From the top of the tree", examples=["src/main.py"])],
+    ref: RefInPath,
+    path: FileInPath,
     visit: Reader,
 ) -> Response:
     """The bytes of a file for a browser: as an image, as plain text or as mere bytes."""

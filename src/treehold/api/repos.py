@@ -1,5 +1,6 @@
 """Routes of repos: create, list, get, change, delete, fork."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -7,7 +8,27 @@ from starlette.responses import Response
 
 from treehold.api import rows
 from treehold.api.answers import answer
-from treehold.api.documented import FAILURES, IN_NAMESPACE, NamespaceInPath, RepoInPath, takes
+from treehold.api.documented import (
+    BAD_BODY,
+    BAD_BRANCH,
+    BAD_KEY,
+    BAD_LIMIT,
+    BAD_NAMESPACE,
+    BAD_REPO_NAME,
+    CREATING,
+    FAILURES,
+    FORKING,
+    IMPORTING,
+    IN_NAMESPACE,
+    LONG_BODY,
+    NO_REPO,
+    REPO_EXISTS,
+    AnyNamespaceInPath,
+    NamespaceInPath,
+    RepoInPath,
+    refusals,
+    takes,
+)
 from treehold.api.route import Route
 from treehold.api.visit import Editor, Reader
 from treehold.catalog.accounts import Cursor
@@ -23,7 +44,11 @@ router = APIRouter(prefix=IN_NAMESPACE, tags=["repos"], responses=FAILURES, rout
 
 
 @router.post(
-    "/repos", status_code=201, response_model=Success[CreateRepoResult], openapi_extra=takes(CreateRepoRequest)
+    "/repos",
+    status_code=201,
+    response_model=Success[CreateRepoResult],
+    responses=refusals(BAD_KEY, BAD_BODY, BAD_NAMESPACE, BAD_REPO_NAME, REPO_EXISTS, CREATING, LONG_BODY),
+    openapi_extra=takes(CreateRepoRequest),
 )
 async def create_repo(namespace: NamespaceInPath, visit: Editor) -> Response:
     """Create an empty repo, and its namespace if need be."""
@@ -34,9 +59,12 @@ async def create_repo(namespace: NamespaceInPath, visit: Editor) -> Response:
     return answer(Success[CreateRepoResult](result=shown), status=201)
 
 
-@router.get("/repos", response_model=Listing[RepoInfo])
-async def list_repos(namespace: NamespaceInPath, visit: Reader, asked: Annotated[ListReposQuery, Query()]) -> Response:
-    """List a namespace's repos, by pages or by cursors."""
+@router.get("/repos", response_model=Listing[RepoInfo], responses=refusals(BAD_LIMIT, BAD_NAMESPACE))
+async def list_repos(
+    namespace: AnyNamespaceInPath, visit: Reader, asked: Annotated[ListReposQuery, Query()]
+) -> Response:
+    """List a namespace's repos, by pages or by cursors; none of a namespace that is not there."""
+    replace(visit.engine.names, style="relaxed").check_namespace(namespace)
     window = asked.window()
     query = RepoQuery(
         account=visit.account,
@@ -54,14 +82,19 @@ async def list_repos(namespace: NamespaceInPath, visit: Reader, asked: Annotated
     return answer(Listing[RepoInfo](result=shown, result_info=info))
 
 
-@router.get("/repos/{name}", response_model=Success[RepoInfo])
+@router.get("/repos/{name}", response_model=Success[RepoInfo], responses=refusals(NO_REPO))
 async def get_repo(namespace: NamespaceInPath, name: RepoInPath, visit: Reader) -> Response:
     """Show one repo."""
     row = await repos.get_repo(visit.engine, visit.account, namespace, name)
     return answer(Success[RepoInfo](result=rows.repo_info(row, visit.door.remote_for(row))))
 
 
-@router.patch("/repos/{name}", response_model=Success[RepoInfo], openapi_extra=takes(UpdateRepoRequest))
+@router.patch(
+    "/repos/{name}",
+    response_model=Success[RepoInfo],
+    responses=refusals(BAD_BODY, BAD_BRANCH, NO_REPO, IMPORTING, LONG_BODY),
+    openapi_extra=takes(UpdateRepoRequest),
+)
 async def update_repo(namespace: NamespaceInPath, name: RepoInPath, visit: Editor) -> Response:
     """Change a repo's description, default branch or read-only flag; what the body leaves out stays."""
     asked = await visit.body(UpdateRepoRequest)
@@ -74,7 +107,7 @@ async def update_repo(namespace: NamespaceInPath, name: RepoInPath, visit: Edito
     return answer(Success[RepoInfo](result=rows.repo_info(row, visit.door.remote_for(row))))
 
 
-@router.delete("/repos/{name}", status_code=202, response_model=Success[Removed])
+@router.delete("/repos/{name}", status_code=202, response_model=Success[Removed], responses=refusals(NO_REPO))
 async def delete_repo(namespace: NamespaceInPath, name: RepoInPath, visit: Editor) -> Response:
     """Delete a repo and its tokens; its name is free at once."""
     deleted = await repos.delete_repo(visit.engine, visit.account, namespace, name)
@@ -82,7 +115,11 @@ async def delete_repo(namespace: NamespaceInPath, name: RepoInPath, visit: Edito
 
 
 @router.post(
-    "/repos/{name}/fork", status_code=201, response_model=Success[ForkRepoResult], openapi_extra=takes(ForkRepoRequest)
+    "/repos/{name}/fork",
+    status_code=201,
+    response_model=Success[ForkRepoResult],
+    responses=refusals(BAD_KEY, BAD_BODY, BAD_REPO_NAME, NO_REPO, REPO_EXISTS, IMPORTING, FORKING, LONG_BODY),
+    openapi_extra=takes(ForkRepoRequest),
 )
 async def fork_repo(namespace: NamespaceInPath, name: RepoInPath, visit: Editor) -> Response:
     """Make an independent copy of a repo, with its own tokens."""

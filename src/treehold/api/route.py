@@ -5,7 +5,7 @@ needs. Ours are given four kinds of thing, each of which the signature tells onc
 in, and the query as a model. What else FastAPI knows of a route stays for the document alone.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -15,6 +15,9 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
+
+from treehold.api import idempotency
+from treehold.api.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,16 @@ class Route(APIRoute):
         """What answers a request: FastAPI's place to put one's own."""
         needs = _needs(self.endpoint)
         endpoint: Callable[..., Awaitable[Response]] = self.endpoint
+        is_post = "POST" in (self.methods or ())
 
         async def handle(request: Request) -> Response:
             values: dict[str, object] = {name: await admit(request) for name, admit in needs.guests}
             values.update((name, request.path_params[name]) for name in needs.path)
             values.update((name, _query(request, model)) for name, model in needs.queries)
-            return await endpoint(**values)
+            if not is_post or (key := idempotency.key_of(request)) is None:
+                return await endpoint(**values)
+            name, visit = _visit_in(values)
+            return await idempotency.answer_once(visit, key, lambda again: endpoint(**{**values, name: again}))
 
         return handle
 
@@ -57,6 +64,11 @@ def _needs(endpoint: Callable[..., object]) -> _Needs:
         elif name != "return":
             path.append(name)
     return _Needs(tuple(path), tuple(guests), tuple(queries))
+
+
+def _visit_in(values: Mapping[str, object]) -> tuple[str, Visit]:
+    """The visit among what a route is given, and its name."""
+    return next((name, value) for name, value in values.items() if isinstance(value, Visit))
 
 
 def _query(request: Request, model: type[BaseModel]) -> BaseModel:

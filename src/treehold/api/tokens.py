@@ -7,11 +7,27 @@ from starlette.responses import Response
 
 from treehold.api import rows
 from treehold.api.answers import answer
-from treehold.api.documented import FAILURES, IN_NAMESPACE, takes
+from treehold.api.documented import (
+    BAD_BODY,
+    BAD_KEY,
+    BAD_PAGE,
+    BAD_TTL,
+    CREATING,
+    FAILURES,
+    IMPORTING,
+    IN_NAMESPACE,
+    LONG_BODY,
+    NO_REPO,
+    NO_TOKEN,
+    NamespaceInPath,
+    RepoInPath,
+    TokenInPath,
+    refusals,
+    takes,
+)
 from treehold.api.route import Route
 from treehold.api.visit import Editor, Reader
 from treehold.engine import tokens
-from treehold.ids import TokenId
 from treehold.schema.bodies import CreateTokenRequest
 from treehold.schema.envelope import Listing, Success, page_info
 from treehold.schema.queries import ListTokensQuery
@@ -20,8 +36,10 @@ from treehold.schema.rows import CreateTokenResult, Removed, TokenInfo
 router = APIRouter(prefix=IN_NAMESPACE, tags=["tokens"], responses=FAILURES, route_class=Route)
 
 
-@router.get("/repos/{name}/tokens", response_model=Listing[TokenInfo])
-async def list_tokens(namespace: str, name: str, visit: Reader, asked: Annotated[ListTokensQuery, Query()]) -> Response:
+@router.get("/repos/{name}/tokens", response_model=Listing[TokenInfo], responses=refusals(BAD_PAGE, NO_REPO))
+async def list_tokens(
+    namespace: NamespaceInPath, name: RepoInPath, visit: Reader, asked: Annotated[ListTokensQuery, Query()]
+) -> Response:
     """List a repo's tokens, newest first."""
     window = asked.window()
     page = await tokens.list_tokens(
@@ -33,9 +51,13 @@ async def list_tokens(namespace: str, name: str, visit: Reader, asked: Annotated
 
 
 @router.post(
-    "/tokens", status_code=201, response_model=Success[CreateTokenResult], openapi_extra=takes(CreateTokenRequest)
+    "/tokens",
+    status_code=201,
+    response_model=Success[CreateTokenResult],
+    responses=refusals(BAD_KEY, BAD_BODY, BAD_TTL, NO_REPO, IMPORTING, CREATING, LONG_BODY),
+    openapi_extra=takes(CreateTokenRequest),
 )
-async def create_token(namespace: str, visit: Editor) -> Response:
+async def create_token(namespace: NamespaceInPath, visit: Editor) -> Response:
     """Give a repo one more token. Its plaintext is in this answer and nowhere else."""
     asked = await visit.body(CreateTokenRequest)
     minted = await tokens.create_token(
@@ -44,8 +66,8 @@ async def create_token(namespace: str, visit: Editor) -> Response:
     return answer(Success[CreateTokenResult](result=rows.created_token(minted)), status=201)
 
 
-@router.delete("/tokens/{token_id}", response_model=Success[Removed])
-async def revoke_token(namespace: str, token_id: str, visit: Editor) -> Response:
+@router.delete("/tokens/{token_id}", response_model=Success[Removed], responses=refusals(NO_TOKEN))
+async def revoke_token(namespace: NamespaceInPath, token_id: TokenInPath, visit: Editor) -> Response:
     """Revoke a token, or say again that it is."""
-    await tokens.revoke_token(visit.engine, visit.account, namespace, TokenId(token_id))
-    return answer(Success[Removed](result=Removed(id=token_id)))
+    revoked = await tokens.revoke_token(visit.engine, visit.account, namespace, token_id)
+    return answer(Success[Removed](result=Removed(id=revoked)))

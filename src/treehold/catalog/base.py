@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Final, Literal, Protocol
 
 from treehold.catalog.accounts import AccountCatalog, Cursor, NamespaceCatalog
+from treehold.catalog.answers import AnswerCatalog
 from treehold.catalog.care import CareCatalog
 from treehold.ids import AccountId, Milliseconds, ObjectId, PackId, RefName, RepoId, TokenId
 
@@ -371,7 +372,16 @@ class TokenCatalog(Protocol):
         ...
 
 
-class Catalog(RepoCatalog, HistoryCatalog, TokenCatalog, NamespaceCatalog, AccountCatalog, CareCatalog, Protocol):
+class Catalog(
+    RepoCatalog,
+    HistoryCatalog,
+    TokenCatalog,
+    NamespaceCatalog,
+    AccountCatalog,
+    AnswerCatalog,
+    CareCatalog,
+    Protocol,
+):
     """All of it: what a backend implements and the composition root holds."""
 
     async def close(self) -> None:

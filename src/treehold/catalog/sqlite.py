@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from treehold.catalog import (
     sqlite_accounts,
+    sqlite_answers,
     sqlite_care,
     sqlite_history,
     sqlite_listing,
@@ -32,6 +33,7 @@ from treehold.catalog.accounts import (
     NamespaceQuery,
     NamespaceRow,
 )
+from treehold.catalog.answers import FirstAnswer, KeyedRequest
 from treehold.catalog.base import (
     Catalog,
     NewRepo,
@@ -291,6 +293,43 @@ class SqliteCatalog(Catalog):
     async def revoke_api_token(self, token: TokenId, now: Milliseconds) -> None:
         """Revoke an API token."""
         await self._writer.run(partial(sqlite_accounts.revoke_api_token, token=token, now=now))
+
+    # First answers
+
+    async def claim_answer(
+        self,
+        asked: KeyedRequest,
+        claim: bytes,
+        *,
+        now: Milliseconds,
+        forgotten_before: Milliseconds,
+        abandoned_before: Milliseconds,
+    ) -> FirstAnswer | None:
+        """Take the key, or answer what is there under it."""
+        times = (now, forgotten_before, abandoned_before)
+        return await self._writer.run(partial(sqlite_answers.claim_answer, asked=asked, claim=claim, times=times))
+
+    async def renew_claim(self, asked: KeyedRequest, claim: bytes, now: Milliseconds) -> None:
+        """Say that the request is still under way."""
+        await self._writer.run(partial(sqlite_answers.renew_claim, asked=asked, claim=claim, now=now))
+
+    async def keep_answer(
+        self, asked: KeyedRequest, claim: bytes, *, status: int, answer: bytes, now: Milliseconds
+    ) -> None:
+        """Put the answer in the claim's place."""
+        kept = partial(sqlite_answers.keep_answer, asked=asked, claim=claim, status=status, answer=answer, now=now)
+        await self._writer.run(kept)
+
+    async def release_claim(self, asked: KeyedRequest, claim: bytes) -> None:
+        """Give the key back."""
+        await self._writer.run(partial(sqlite_answers.release_claim, asked=asked, claim=claim))
+
+    async def purge_answers(self, before: Milliseconds) -> int:
+        """Delete old answers, in small transactions."""
+        purge, total = partial(sqlite_answers.purge_some, before=before), 0
+        while some := await self._writer.run(purge):
+            total += some
+        return total
 
     # Maintenance
 

@@ -57,7 +57,7 @@ async def find_anchor(engine: Engine, state: RepoState) -> Anchor | None:
     tips = await _tips_at_anchor(engine, state)
     if tips is None:
         return None
-    return Anchor(packs, tips, await engine.node.reachable.of(packs, tips), later)
+    return Anchor(packs, tips, await engine.node.reachable.of(packs, tips, state.shallow), later)
 
 
 async def _tips_at_anchor(engine: Engine, state: RepoState) -> frozenset[ObjectId] | None:

@@ -30,6 +30,11 @@ class PushedObjects(Protocol):
         """The repo without it."""
         ...
 
+    @property
+    def shallow(self) -> frozenset[ObjectId]:
+        """See History."""
+        ...
+
     def read(self, oid: ObjectId) -> tuple[ObjectKind, bytes]:
         """See ObjectReader."""
         ...

@@ -87,7 +87,9 @@ async def choose_plan(engine: Engine, view: RepoView, settled: Negotiation) -> P
 def _at_anchor(view: RepoView, anchor: Anchor) -> tuple[RepoView, Negotiation]:
     """The repo as it was at its anchor, and what asks for all of it: the same in all repos that rest on that."""
     repo = replace(view.state.repo, size_bytes=sum(pack.size_bytes for pack in anchor.packs))
-    state = RepoState(repo=replace(repo, object_count=len(anchor.reached)), refs={}, packs=anchor.packs)
+    state = RepoState(
+        repo=replace(repo, object_count=len(anchor.reached)), refs={}, packs=anchor.packs, shallow=view.shallow
+    )
     wants = tuple(sorted(anchor.tips))
     everything = Negotiation(
         request=FetchRequest(wants=wants, ofs_delta=True, done=True),
@@ -95,7 +97,7 @@ def _at_anchor(view: RepoView, anchor: Anchor) -> tuple[RepoView, Negotiation]:
         wanted_refs=(),
         common=(),
         ready=True,
-        shallow=ShallowStep(),
+        shallow=ShallowStep(boundary=view.shallow),
         packs_since=None,
     )
     return replace(view, state=state), everything
@@ -113,7 +115,7 @@ async def _made_to_measure(engine: Engine, view: RepoView, settled: Negotiation)
     if selection is None:
         return computed
     if len(selection.chosen) > engine.limits.walk_indexed_objects:
-        engine.node.indexes.want(view.state.packs)
+        engine.node.indexes.want(view.state)
     # what has haves is asked once: the next client has others
     return Walked(view, selection, thin=settled.request.thin_pack, key=None if settled.common else key)
 
@@ -126,7 +128,7 @@ async def _walked(engine: Engine, view: RepoView, settled: Negotiation) -> Selec
     if is_increment and engine.node.indexes.has(view.state.packs):
         objects = limits.walk_indexed_objects
     is_small = view.state.repo.object_count <= objects
-    is_bounded = is_increment or bool(settled.shallow.boundary)
+    is_bounded = is_increment or settled.shallow.boundary > view.shallow
     if settled.request.filter is not None or view.state.repo.object_count > limits.walk_repo_objects:
         return None
     if not (is_small or is_bounded):
@@ -163,13 +165,16 @@ def _check_ids(view: RepoView, wants: Sequence[ObjectId], haves: Sequence[Object
     return tuple(oid for oid in dict.fromkeys(haves) if oid in view)
 
 
-def _takes_stored_bodies(request: FetchRequest) -> bool:
-    """Whether packs as they were pushed are an answer: offset deltas, and all objects of a plain history."""
-    return request.ofs_delta and request.filter is None and not request.shallow and not request.changes_depth
+def _takes_stored_bodies(view: RepoView, request: FetchRequest) -> bool:
+    """Whether packs as they were pushed are an answer: offset deltas, and all objects of all the history there is."""
+    is_whole = request.shallow <= view.shallow and not request.changes_depth
+    return request.ofs_delta and request.filter is None and is_whole
 
 
 def _asks_for_everything(view: RepoView, settled: Negotiation) -> bool:
-    return not settled.request.haves and _takes_stored_bodies(settled.request) and view.tips() == set(settled.wants)
+    if settled.request.haves or not _takes_stored_bodies(view, settled.request):
+        return False
+    return view.tips() == set(settled.wants)
 
 
 async def _packs_since(
@@ -188,7 +193,7 @@ async def _packs_since(
     fit = (
         common
         and request.thin_pack
-        and _takes_stored_bodies(request)
+        and _takes_stored_bodies(view, request)
         and set(wants) <= tips
         and tips <= {*wants, *common} | _tags_of(view, common)
     )

@@ -35,7 +35,7 @@ async def fork_repo(
     """
     parent = await engine.catalog.find_repo(account, namespace, parent_name)
     check_ready(parent)
-    source = f"artifacts:{namespace}/{parent_name}"
+    source = f"artifacts:{parent.namespace}/{parent.name}"
     inherited = RepoWish(
         name=wish.name,
         description=wish.description,
@@ -58,7 +58,7 @@ async def _default_branch(engine: Engine, state: RepoState) -> dict[RefName, Ref
     branch = head_target(state.repo.default_branch, state.refs)
     if branch not in state.refs or len(state.refs) == 1:
         return state.refs if branch in state.refs else {}
-    reached = await engine.node.reachable.of(state.packs, [state.refs[branch].oid])
+    reached = await engine.node.reachable.of(state.packs, [state.refs[branch].oid], state.shallow)
     return {
         name: ref
         for name, ref in state.refs.items()
@@ -70,4 +70,4 @@ async def _count_objects(engine: Engine, state: RepoState, refs: dict[RefName, R
     """How many objects these refs of a repo reach."""
     if state.repo.exact and len(refs) == len(state.refs):
         return state.repo.object_count
-    return len(await engine.node.reachable.of(state.packs, {ref.oid for ref in refs.values()}))
+    return len(await engine.node.reachable.of(state.packs, {ref.oid for ref in refs.values()}, state.shallow))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from treehold.auth import policy, secrets
+from treehold.auth.names import is_same_name
 from treehold.auth.policy import Action, Service
 from treehold.catalog.accounts import AccountCatalog, ApiTokenRow
 from treehold.catalog.base import RepoRow
@@ -56,11 +57,11 @@ async def admit_git(
         token, repo = await engine.catalog.find_token(secrets.digest(secret))
     except NotFound:
         raise PermissionDenied(policy.REFUSED) from None
-    if (repo.account, repo.namespace, repo.name) != (account, namespace, repo_name):
+    if repo.account != account or not (is_same_name(namespace, repo.namespace) and is_same_name(repo_name, repo.name)):
         raise PermissionDenied(policy.REFUSED)
     policy.check_token_alive(expires_at=token.expires_at, revoked_at=token.revoked_at, now=engine.clock())
     policy.check_service(service, scope=token.scope, read_only=repo.read_only)
-    _check_rate(engine, f"git:{account}/{namespace}", most=engine.limits.git_requests_max)
+    _check_rate(engine, f"git:{account}/{repo.namespace}", most=engine.limits.git_requests_max)
     if repo.status != "ready":
         raise Unavailable("Repository is being imported; try again later")
     return GitGuest(repo=repo, token=token.id)

@@ -2,7 +2,8 @@
 
 They are made for the base of a laid-out list of packs (``materialise.py``), so they go on serving while a repo grows by
 half. With them C Git answers what a client with some haves lacks in a tenth of the time. They are a help and no more:
-whatever goes wrong with them is noted in the log, and C Git walks.
+whatever goes wrong with them is noted in the log, and C Git walks. It has none for a repo that lacks a part of its
+history: what they say of a commit would go beyond the boundary.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from treehold.catalog.base import PackRow
+from treehold.catalog.base import PackRow, RepoState
 from treehold.engine.git_dir import GitDirs
 from treehold.engine.materialise import Materialiser, split
 from treehold.engine.native import NativeGit
@@ -41,13 +42,14 @@ class GitIndexes:
         """Whether C Git has help with this list of packs."""
         return (self._repos.base_objects(rows) / "pack" / "multi-pack-index").exists()
 
-    def want(self, rows: Sequence[PackRow]) -> None:
-        """Begin to make them for this list of packs, unless they are there, or not worth it, or cannot be made."""
+    def want(self, state: RepoState) -> None:
+        """Begin to make them for this repo's packs, unless they are there, or not worth it, or cannot be made."""
+        rows = state.packs
         base, _ = split(rows)
         objects = self._repos.base_objects(rows)
         is_worthwhile = sum(row.objects for row in base) >= _WORTHWHILE_OBJECTS
-        has_failed = (objects.parent / _FAILED).exists()
-        if is_worthwhile and objects not in self._tasks and not has_failed and not self.has(rows):
+        is_possible = not (state.shallow or (objects.parent / _FAILED).exists())
+        if is_worthwhile and is_possible and objects not in self._tasks and not self.has(rows):
             self._tasks[objects] = task = asyncio.create_task(self._make(base, objects))
             task.add_done_callback(lambda _: self._tasks.pop(objects))
 

@@ -1,4 +1,8 @@
-"""Walks through commits in this process, each within a budget."""
+"""Walks through commits in this process, each within a budget.
+
+A repo may lack a part of its history: then the commits of its boundary stand in it without their parents, as far as
+any walk can tell. What a commit's parents are is said here, by :func:`links_in`, and nowhere else.
+"""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -26,6 +30,15 @@ class ObjectReader(Protocol):
         ...
 
 
+class History(ObjectReader, Protocol):
+    """The objects of a repo and the commits at which its history ends."""
+
+    @property
+    def shallow(self) -> frozenset[ObjectId]:
+        """The commits whose parents the repo does without."""
+        ...
+
+
 def peel(objects: ObjectReader, oid: ObjectId) -> ObjectId:
     """What a chain of annotated tags finally points at; the id itself when it is not a tag."""
     for _ in range(_TAG_CHAIN_MAX):
@@ -41,14 +54,18 @@ def peel_to_commit(objects: ObjectReader, oid: ObjectId) -> ObjectId | None:
     return peeled if objects.kind(peeled) is ObjectKind.COMMIT else None
 
 
-def parents(objects: ObjectReader, commit: ObjectId) -> tuple[ObjectId, ...]:
-    """A visible commit's parents."""
-    return commit_links(objects.read(commit)[1])[1]
+def links_in(repo: History, commit: ObjectId, data: bytes) -> tuple[ObjectId, tuple[ObjectId, ...]]:
+    """The tree and the parents that a commit, whose content this is, has in this repo."""
+    tree, named = commit_links(data)
+    return tree, () if commit in repo.shallow else named
 
 
-def newest_first(
-    objects: ObjectReader, starts: Iterable[ObjectId], *, not_before: int, budget: int
-) -> Iterator[ObjectId]:
+def parents(repo: History, commit: ObjectId) -> tuple[ObjectId, ...]:
+    """The parents that a visible commit has in this repo."""
+    return links_in(repo, commit, repo.read(commit)[1])[1]
+
+
+def newest_first(repo: History, starts: Iterable[ObjectId], *, not_before: int, budget: int) -> Iterator[ObjectId]:
     """Up to ``budget`` commits that these commits reach, themselves included, roughly newest first.
 
     Goes no further back than the commits just older than ``not_before`` (Unix seconds), but always to the parents of
@@ -61,11 +78,11 @@ def newest_first(
         budget -= 1
         _, oid = heapq.heappop(queue)
         yield oid
-        data = objects.read(oid)[1]
+        data = repo.read(oid)[1]
         committed = committer_time(data)
         if committed < not_before and oid not in first:
             continue
-        for parent in commit_links(data)[1]:
+        for parent in links_in(repo, oid, data)[1]:
             if parent not in seen:
                 seen.add(parent)
                 heapq.heappush(queue, (-committed, parent))  # the child's time: the parent's own is not read yet
@@ -76,8 +93,14 @@ def commit_time(objects: ObjectReader, commit: ObjectId) -> int:
     return committer_time(objects.read(commit)[1])
 
 
-def depths(objects: ObjectReader, heads: Iterable[ObjectId], depth: int) -> tuple[set[ObjectId], set[ObjectId]]:
-    """The commits within ``depth`` of the heads (a head is 1 deep): those inside, and those on the boundary."""
+def depths(
+    repo: History, heads: Iterable[ObjectId], depth: int, *, ends: frozenset[ObjectId] = frozenset()
+) -> tuple[set[ObjectId], set[ObjectId]]:
+    """The commits within ``depth`` of the heads (a head is 1 deep): those inside, and those on the boundary.
+
+    On it are those just so deep, and of those less deep the repo's own ends, and these ``ends`` of somebody else.
+    """
+    stops = repo.shallow | ends
     inside: set[ObjectId] = set()
     boundary: set[ObjectId] = set()
     level = set(heads)
@@ -85,8 +108,9 @@ def depths(objects: ObjectReader, heads: Iterable[ObjectId], depth: int) -> tupl
         if not level:
             break
         if distance == depth:
-            boundary = level
+            boundary |= level
             break
-        inside |= level
-        level = {parent for commit in level for parent in parents(objects, commit)} - inside
+        boundary |= level & stops
+        inside |= level - stops
+        level = {parent for commit in level - stops for parent in parents(repo, commit)} - inside - boundary
     return inside, boundary

@@ -17,7 +17,7 @@ from typing import Final
 
 import structlog
 
-from treehold.catalog.base import NewRepo, RepoChanges, RepoRow
+from treehold.catalog.base import NewRepo, PushCommit, RepoChanges, RepoRow
 from treehold.engine import tokens
 from treehold.engine.care import Job, run_job
 from treehold.engine.context import Engine
@@ -28,6 +28,7 @@ from treehold.engine.remote import Remote, Resolve, look_up, parse_remote_url, p
 from treehold.engine.remote_git import FetchedPack, RemoteGit
 from treehold.engine.remote_refs import RemoteRefs
 from treehold.engine.repos import CreatedRepo, RepoWish, new_repo
+from treehold.engine.room import check_any_room
 from treehold.engine.tokens import MintedToken
 from treehold.errors import (
     AlreadyExists,
@@ -39,7 +40,7 @@ from treehold.errors import (
     TreeholdError,
     Unavailable,
 )
-from treehold.ids import ZERO_OID, AccountId, RepoId
+from treehold.ids import ZERO_OID, AccountId, ObjectId, RepoId
 from treehold.protocol.capabilities import Capabilities
 from treehold.protocol.receive_pack import PushRequest, RefCommand
 
@@ -53,12 +54,17 @@ _WATCHES_A_LINE: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class ImportWish:
-    """What somebody wants to import: the branch alone, or all branches and tags. ``url`` may hold a password."""
+    """What somebody wants to import: the branch alone, or all branches and tags. ``url`` may hold a password.
+
+    With a ``depth`` only so many commits deep, and HEAD's branch alone unless another one is named.
+    """
 
     name: str
     url: str
     branch: str | None = None
+    depth: int | None = None
     read_only: bool = False
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class _Plan:
     token: MintedToken
     remote: Remote
     branch: str | None
+    depth: int | None
     found: RemoteRefs
 
 
@@ -102,16 +109,17 @@ class Imports:
         """
         engine = self._engine
         url = parse_remote_url(wish.url)
-        repo_wish = RepoWish(wish.name, read_only=wish.read_only)
+        repo_wish = RepoWish(wish.name, wish.description, read_only=wish.read_only)
         new_repo(engine, account, namespace, repo_wish, source=url.source)
         await self._check_free(account, namespace, wish.name)
+        await check_any_room(engine, account)
         if len(self._running) >= engine.limits.import_queue:
             raise Unavailable("too many imports are under way, try again later")
         remote = await pin_remote(url, engine.limits, self._resolve)
-        found = await self._probe(remote, wish.branch)
+        found = await self._probe(remote, wish)
         chosen = replace(repo_wish, default_branch=found.default_branch())
         repo = replace(new_repo(engine, account, namespace, chosen, source=url.source), status="importing")
-        return await self._launch(_Plan(repo, tokens.mint_initial(engine), remote, wish.branch, found))
+        return await self._launch(_Plan(repo, tokens.mint_initial(engine), remote, wish.branch, wish.depth, found))
 
     async def recover(self) -> None:
         """Take away the repos that processes left half imported when they died; raises CatalogError."""
@@ -140,10 +148,12 @@ class Imports:
             check_ready(await self._engine.catalog.find_repo(account, namespace, name))
             raise AlreadyExists(f"repo already exists: {name}")
 
-    async def _probe(self, remote: Remote, branch: str | None) -> RemoteRefs:
+    async def _probe(self, remote: Remote, wish: "ImportWish | _Plan") -> RemoteRefs:
         """What the remote has of what is wanted."""
         found = await self._git.list_refs(remote)
-        return found if branch is None else found.only(branch)
+        if wish.branch is not None:
+            return found.only(wish.branch)
+        return found if wish.depth is None else found.only_head()
 
     async def _launch(self, plan: _Plan) -> CreatedRepo:
         made: asyncio.Future[RepoRow] = asyncio.get_running_loop().create_future()
@@ -186,7 +196,8 @@ class Imports:
     async def _remove(self, repo: RepoId) -> None:
         with contextlib.suppress(NotFound):
             row = await self._engine.catalog.repo_row(repo)
-            await self._engine.catalog.delete_repo(row.account, row.namespace, row.name, self._engine.clock())
+            now = self._engine.clock()
+            await self._engine.catalog.delete_repo(row.account, row.namespace, row.name, now, only=repo)
 
     async def _within_time(self, plan: _Plan, row: RepoRow) -> str:
         seconds = self._engine.limits.import_seconds
@@ -200,7 +211,7 @@ class Imports:
         found, limits = plan.found, self._engine.limits
         for attempt in range(limits.import_attempts):
             try:
-                found = found if attempt == 0 else await self._probe(plan.remote, plan.branch)
+                found = found if attempt == 0 else await self._probe(plan.remote, plan)
                 return await self._bring_in(plan, row, found)
             except RemoteUnavailable as error:
                 if attempt + 1 == limits.import_attempts:
@@ -214,10 +225,26 @@ class Imports:
         if not found.refs:
             return "the remote is empty"
         async with self._git.place(plan.remote) as place:
-            await self._watched(row.id, place, self._git.fetch(place, plan.remote, found))
+            await self._watched(row.id, place, self._git.fetch(place, plan.remote, found, depth=plan.depth))
+            await self._bound(row, await self._git.boundary(place))
             pack = await self._git.fetched(place, found)
             await self._watched(row.id, place, self._take_in(plan, row, found, pack))
             return f"{len(found.refs)} refs and {pack.size_bytes} bytes"
+
+    async def _bound(self, row: RepoRow, boundary: frozenset[ObjectId]) -> None:
+        """Note where the repo's history will end, before what came is weighed by it as any push to this repo is."""
+        if boundary:
+            bounded = PushCommit(
+                repo=row.id,
+                expected_generation=row.generation,
+                changes=(),
+                pack=None,
+                preserves=True,
+                token=None,
+                now=self._engine.clock(),
+                shallow=boundary,
+            )
+            await self._engine.catalog.commit_push(bounded)
 
     async def _watched(self, repo: RepoId, place: GitPlace, deed: Awaitable[None]) -> None:
         """Carry out a deed while the repo is there and the folder no larger than it may be."""

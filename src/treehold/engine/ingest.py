@@ -52,6 +52,11 @@ class SmallIngest:
     index: PackIndex
 
     @property
+    def shallow(self) -> frozenset[ObjectId]:
+        """The repo's boundary: a push does not move it."""
+        return self.view.shallow
+
+    @property
     def size_bytes(self) -> int:
         """Size of the pack to keep."""
         return len(self.source)
@@ -103,7 +108,7 @@ def ingest_small(pack: bytes, view: RepoView, limits: Limits, work: PackLimits) 
         check_object(found.kind, found.data, severities=severities)
         if limits.blob_bytes_max and found.kind is ObjectKind.BLOB and len(found.data) > limits.blob_bytes_max:
             raise LimitExceeded(f"blob {found.oid.hex()} is larger than {limits.blob_bytes_max} bytes")
-    links = {oid: object_links(found.kind, found.data) for oid, found in pushed.items()}
+    links = {oid: _links_in(view, found) for oid, found in pushed.items()}
     _check_links(pushed, links, view)
     kept = choose_entries(resolved, stored=view.stored.read_base, depth_max=limits.delta_depth_max)
     _store_whole_history(kept, pushed)
@@ -128,6 +133,12 @@ class _VisibleBases:
         if self._bytes_left < 0:
             raise LimitExceeded("the pack's delta bases are too large to be taken in by this process")
         return self._view.stored.read_base(oid)
+
+
+def _links_in(view: RepoView, found: ResolvedObject) -> Sequence[Link]:
+    """What the repo must have if it has this object: of a commit of its boundary the tree, and not the parents."""
+    links = object_links(found.kind, found.data)
+    return links[:1] if found.oid in view.shallow else links
 
 
 def _store_whole_history(kept: KeptEntries, pushed: Mapping[ObjectId, ResolvedObject]) -> None:

@@ -33,6 +33,7 @@ from treehold.packs.survey import survey_entries
 
 _COMPLAINT: Final = re.compile("(?:error|fatal): (.*)")
 _COMPLAINTS_TOLD: Final = 3
+_LACKING: Final = "did not receive expected object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ class NativeIngest:
     repeated: frozenset[ObjectId]
     source: Path
     index: PackIndex
+
+    @property
+    def shallow(self) -> frozenset[ObjectId]:
+        """The repo's boundary: a push does not move it."""
+        return self.view.shallow
 
     @property
     def size_bytes(self) -> int:
@@ -89,7 +95,7 @@ async def ingest_native(engine: Engine, pack: PackSpool, view: RepoView) -> Asyn
     """
     async with (
         engine.node.repos.objects(view.state.packs) as repo_objects,
-        engine.node.git_dirs.quarantine(repo_objects) as place,
+        engine.node.git_dirs.quarantine(repo_objects, shallow=view.shallow) as place,
     ):
         await _index(engine, place, pack, view)
         taken = await asyncio.to_thread(_look_over, engine.limits, place, pack, view)
@@ -140,7 +146,8 @@ async def _index(engine: Engine, place: GitPlace, pack: PackSpool, view: RepoVie
     except NativeGitError as error:
         if str(place.git_dir) in str(error) or "No space left" in str(error):  # our folder or disk failed, not the pack
             raise
-        raise RejectedPack(_complaint(error)) from None
+        refusal = MissingObject if _LACKING in str(error) else RejectedPack
+        raise refusal(_complaint(error)) from None
 
 
 async def _run_index_pack(engine: Engine, place: GitPlace, pack: PackSpool, *, is_first: bool) -> None:

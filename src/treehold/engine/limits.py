@@ -22,7 +22,10 @@ class Limits:
     """Bounds on what a stranger can grow. Sizes in bytes, times in seconds."""
 
     repo_bytes_max: int = 10 * GIB
-    """Stored packs of one repo; the real service's figure."""
+    """Stored packs of one repo; the real service's figure. 0 is no bound."""
+    account_bytes_max: int = 1024 * GIB
+    """Stored packs of one account, those that forks share counted once; the real service's figure. 0 is no bound. What
+    nothing needs any more counts until a sweep finds it."""
     pack_bytes_max: int = 2 * GIB
     """One pushed pack; GitHub's figure for one push."""
     pack_objects_max: int = 10_000_000
@@ -145,6 +148,9 @@ class Limits:
     token_ttl_min: int = 60
     token_ttl_max: int = 365 * DAY_SECONDS
     token_ttl_default: int = DAY_SECONDS
+    idempotency_seconds: int = DAY_SECONDS
+    """How long a POST with an ``Idempotency-Key`` is answered as it was the first time; 0 takes no notice of the
+    header. As long as Stripe remembers."""
 
     def __post_init__(self) -> None:
         if not _FSCK.fullmatch(self.fsck):

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from treehold.engine.context import Engine
+from treehold.engine.history import links_in
 from treehold.engine.read import PATH_BYTES_MAX, Entry, RepoReader, find_entry
 from treehold.engine.revision import find_commit
 from treehold.engine.view import RepoView
 from treehold.ids import ObjectId, ObjectKind
-from treehold.objects.commit import commit_links
 from treehold.objects.readable import ReadableCommit, readable_commit
 from treehold.objects.tree import MODE_TREE, kind_of_mode
 
@@ -92,7 +92,7 @@ class _Walk:
     def _look(self, commit: ObjectId) -> tuple[Entry | None, ObjectId | None]:
         """What a commit has at the path, and its first parent."""
         self.reads_left -= 1
-        tree, parents = commit_links(self.view.read(commit)[1])
+        tree, parents = links_in(self.view, commit, self.view.read(commit)[1])
         here = None if self.path is None else self._at((MODE_TREE, tree), self.path.split(b"/"))
         return here, parents[0] if parents else None
 
@@ -121,7 +121,10 @@ async def _list_by_git(engine: Engine, view: RepoView, wish: LogWish, stretch: _
     arguments += [f"--max-count={wish.limit - len(stretch.found)}", stretch.next.hex()]
     if wish.path is not None:
         arguments += ["--", ":(top,literal)" + os.fsdecode(wish.path)]
-    async with engine.node.repos.objects(view.state.packs) as objects, engine.node.git_dirs.bare(objects) as place:
+    async with (
+        engine.node.repos.objects(view.state.packs) as objects,
+        engine.node.git_dirs.bare(objects, shallow=view.shallow) as place,
+    ):
         listed = await engine.node.native.output(place, arguments, seconds=_GIT_SECONDS)
     return [ObjectId(bytes.fromhex(line)) for line in listed.decode("ascii").split()]
 

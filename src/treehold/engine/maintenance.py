@@ -73,7 +73,8 @@ async def sweep(engine: Engine, *, grace_seconds: int) -> Swept:
     removed = await _remove_doomed(engine, Milliseconds(engine.clock() + 1 - grace_seconds * 1000))
     orphans = await _remove_orphans(engine)
     purged = await engine.catalog.purge(Milliseconds(now - engine.limits.ended_rows_kept_seconds * 1000))
-    rows = purged.tokens + purged.repos + purged.log_entries + purged.leases + purged.jobs
+    answers = await engine.catalog.purge_answers(Milliseconds(now - engine.limits.idempotency_seconds * 1000))
+    rows = purged.tokens + purged.repos + purged.log_entries + purged.leases + purged.jobs + answers
     return Swept(noted=noted, removed=removed, orphans=orphans, rows=rows)
 
 

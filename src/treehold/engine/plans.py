@@ -108,7 +108,7 @@ class Computed:
             async for piece in stream:
                 yield piece
                 await asyncio.sleep(0)
-            engine.node.indexes.want(packs)
+            engine.node.indexes.want(self.view.state)
 
     def _tags(self) -> dict[RefName, Ref] | None:
         """C Git looks at the tags when the client wants those that point into what it gets."""

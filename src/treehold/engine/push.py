@@ -22,9 +22,10 @@ from treehold.engine.ingest_native import NativeIngest, ingest_native
 from treehold.engine.keep import keep_pack
 from treehold.engine.maintenance import discarding_if_refused
 from treehold.engine.refs import Verdict
+from treehold.engine.room import find_room
 from treehold.engine.spool import PackSpool
 from treehold.engine.view import RepoView, open_view
-from treehold.errors import Conflict, LimitExceeded, RejectedPack, RequestError, Unavailable
+from treehold.errors import Conflict, LimitExceeded, MissingObject, RejectedPack, RequestError, Unavailable
 from treehold.protocol.receive_pack import PushRequest
 from treehold.protocol.report_status import RefResult
 
@@ -33,6 +34,7 @@ _IN_LINE_BYTES: Final = 32 << 10
 _IN_LINE_COMMANDS: Final = 256
 """The same bound for weighing ref updates."""
 
+_CUT_OFF: Final = "shallow update not allowed"
 _HASTE: Final = 2
 """A repo with so many times the packs that call for a roll-up does not wait for its time."""
 
@@ -60,6 +62,12 @@ def refused(request: PushRequest, reason: str) -> PushReport:
     return PushReport(unpack=reason, results=tuple(results))
 
 
+def _cut_off(request: PushRequest) -> PushReport:
+    """The report on a push from a history that is cut off where the repo's is not, in git's own words."""
+    results = (RefResult(command.name, command.problem or _CUT_OFF) for command in request.commands)
+    return PushReport(unpack="ok", results=tuple(results))
+
+
 async def receive_push(engine: Engine, guest: GitGuest, request: PushRequest, pack: PackSpool) -> PushReport:
     """Carry out a push whose pack has all come. What is wrong with the push itself is in the report, not raised.
 
@@ -78,6 +86,8 @@ async def receive_push(engine: Engine, guest: GitGuest, request: PushRequest, pa
                     except Conflict:
                         view = await open_view(engine, guest.repo.id)
                         ingest = await held.enter_async_context(_taking_in(engine, request, pack, view))
+    except MissingObject as error:
+        return _cut_off(request) if request.shallow else refused(request, str(error))
     except RequestError as error:
         return refused(request, str(error))
     raise Unavailable("too many pushes to this repo at once")
@@ -166,8 +176,8 @@ async def _commit(
 
 
 async def _keep_bytes(engine: Engine, ingest: Ingest) -> NewPack:
-    """The pack, durable; raises LimitExceeded when the repo would be too large with it."""
-    size_bytes = ingest.size_bytes
-    if ingest.view.state.repo.size_bytes + size_bytes > engine.limits.repo_bytes_max:
-        raise LimitExceeded(f"the repo would be larger than {engine.limits.repo_bytes_max} bytes")
+    """The pack, durable; raises StorageLimitReached, before it is kept, when there is no room for it."""
+    repo, size_bytes = ingest.view.state.repo, ingest.size_bytes
+    room = await find_room(engine, repo.account, repo_bytes=repo.size_bytes)
+    room.check(size_bytes)
     return await keep_pack(engine, ingest.source, ingest.index, size_bytes=size_bytes)

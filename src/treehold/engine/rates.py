@@ -11,6 +11,7 @@ import os
 import struct
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import ceil
 from pathlib import Path
 from typing import Final, Self
 
@@ -19,6 +20,8 @@ from treehold.ids import Milliseconds
 
 SLOTS: Final = 1 << 14
 """Callers that are told apart; two that fall on one slot push each other out, and then count from nothing."""
+_ROUNDING: Final = 1e-6
+"""What a count may be off by: who waited just as long as told is let in."""
 _SLOT: Final = struct.Struct("<8sQII")  # caller, stretch, its count, the count of the stretch before
 
 
@@ -62,14 +65,21 @@ class RateTable:
         try:
             present, before = self._counts(at, name, int(stretch))
             reach = present + before * (1 - passed / seconds)
-            is_within = reach + 1 <= most
+            is_within = reach + 1 <= most + _ROUNDING
             if is_within:
                 _SLOT.pack_into(self._table, at, name, int(stretch), present + 1, before)
         finally:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, _SLOT.size, at)
         if is_within:
             return Rate(is_within=True, remaining=int(most - reach - 1), retry_seconds=0)
-        return Rate(is_within=False, remaining=0, retry_seconds=max(1, -int(-(seconds - passed) // 1)))
+        # In this stretch, once enough of the one before is out of reach; else in the next, which begins with this one's
+        # count still within reach.
+        room = most - 1
+        if present <= room:
+            wait = seconds * (1 - (room - present) / before) - passed
+        else:
+            wait = seconds - passed + seconds * (1 - room / present)
+        return Rate(is_within=False, remaining=0, retry_seconds=max(1, ceil(wait)))
 
     def close(self) -> None:
         """Let go of the file."""

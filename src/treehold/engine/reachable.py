@@ -53,20 +53,27 @@ class ReachableSets:
         self._sets: OrderedDict[bytes, OidSet] = OrderedDict()
         self._computing = KeyedLocks()
 
-    async def of(self, packs: Sequence[PackRow], tips: Iterable[ObjectId]) -> OidSet:
-        """The ids of all that the tips reach, themselves included; raises NativeGitError, Unavailable."""
+    async def of(
+        self, packs: Sequence[PackRow], tips: Iterable[ObjectId], shallow: frozenset[ObjectId] = frozenset()
+    ) -> OidSet:
+        """The ids of all that the tips reach in a repo of these packs and boundary, themselves included.
+
+        Raises NativeGitError, Unavailable.
+        """
         wanted = sorted(set(tips))
         if not wanted:
             return OidSet(())
-        key = _key(packs, wanted)
+        key = _key(packs, wanted)  # packs are shared by forks alone, which have the same boundary
         async with self._computing.holding(key):
             if key not in self._sets:
-                self._keep(key, await self._compute(packs, wanted))
+                self._keep(key, await self._compute(packs, wanted, shallow))
             self._sets.move_to_end(key)
             return self._sets[key]
 
-    async def _compute(self, packs: Sequence[PackRow], tips: Sequence[ObjectId]) -> OidSet:
-        async with self._repos.objects(packs) as objects, self._git_dirs.bare(objects) as place:
+    async def _compute(
+        self, packs: Sequence[PackRow], tips: Sequence[ObjectId], shallow: frozenset[ObjectId]
+    ) -> OidSet:
+        async with self._repos.objects(packs) as objects, self._git_dirs.bare(objects, shallow=shallow) as place:
             ids = await list_objects(self._native, place, [tip.hex() for tip in tips])
         return await asyncio.to_thread(OidSet, ids)
 

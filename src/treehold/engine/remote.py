@@ -234,6 +234,10 @@ _REMOTE_WORDS: Final = re.compile(r"(?m)^(?:git \S+ ended with status \d+: )?rem
 _REASONS: Final[Sequence[tuple[str, Callable[[], TreeholdError]]]] = (
     ("No space left on device", lambda: StorageError("the disk is full")),
     (
+        "does not support (?:shallow|--depth)",
+        lambda: InvalidInput("the remote cannot cut its history off at a depth", "/depth"),
+    ),
+    (
         "could not read (?:Username|Password)|Authentication failed|returned error: 40[13]",
         lambda: RemoteAuthRequired("the remote asks for credentials, or does not accept these"),
     ),

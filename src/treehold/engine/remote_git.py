@@ -17,16 +17,22 @@ from treehold.engine.remote import Remote, remote_failure
 from treehold.engine.remote_refs import RemoteRefs, parse_remote_refs
 from treehold.engine.spool import PackSpool
 from treehold.errors import LimitExceeded, NativeGitError, NotARepository
+from treehold.ids import ObjectId, parse_oid
+from treehold.protocol.fetch_request import DEFAULT_LIMITS
 
 _PROBES_AT_ONCE: Final = 4
 _LISTING_BYTES_MAX: Final = 64 << 20
 """What a remote may list: half a million refs, most of which are pull requests."""
+_BOUNDARY_COMMITS_MAX: Final = DEFAULT_LIMITS.shallow
+"""As many as a client of the repo may name when it fetches."""
+_LINE_BYTES: Final = 41
 _HEADER_BYTES: Final = 12
 _FETCH: Final = (
     "fetch",
     "--stdin",
     "--progress",  # without it some servers are silent while they compute, and are taken for dead
     "--no-tags",
+    "--update-shallow",  # or git takes nothing from a remote that lacks a part of its own history
     "--no-write-fetch-head",
     "--no-auto-maintenance",
     "--no-recurse-submodules",
@@ -119,12 +125,26 @@ class RemoteGit:
                         return
         raise NotARepository("the remote is empty, or does not answer as a Git repository does", "/url")
 
-    async def fetch(self, place: GitPlace, remote: Remote, found: RemoteRefs) -> None:
-        """Fetch what was found, by object ids and not by names: nothing newer comes, and no refs are written here."""
+    async def fetch(self, place: GitPlace, remote: Remote, found: RemoteRefs, *, depth: int | None = None) -> None:
+        """Fetch what was found, by object ids and not by names: nothing newer comes, and no refs are written here.
+
+        With a ``depth`` so many commits deep.
+        """
+        options = [] if depth is None else [f"--depth={depth}"]
         try:
-            await self._fetches.output(place, [*_FETCH, str(remote.url)], stdin=_lines(found))
+            await self._fetches.output(place, [*_FETCH, *options, str(remote.url)], stdin=_lines(found))
         except NativeGitError as error:
             raise remote_failure(error) from None
+
+    async def boundary(self, place: GitPlace) -> frozenset[ObjectId]:
+        """The commits that were fetched without their parents; raises LimitExceeded, NativeGitError."""
+        listed = await asyncio.to_thread(_read_boundary, place.git_dir / "shallow")
+        if not listed:
+            return frozenset()
+        # the file names what the remote said, whether it came or not
+        arguments = ["cat-file", "--batch-check=%(objecttype) %(objectname)"]
+        checked = await self._node.native.output(replace(place, settings=()), arguments, stdin=listed)
+        return frozenset(parse_oid(line[7:]) for line in checked.splitlines() if line.startswith(b"commit "))
 
     async def fetched(self, place: GitPlace, found: RemoteRefs) -> FetchedPack:
         """What was fetched, as one pack: that is how it comes, unless the remote is a mere folder of files."""
@@ -134,6 +154,17 @@ class RemoteGit:
             await self._node.native.output(replace(place, settings=()), arguments, stdin=_lines(found))
             packs = list(place.git_dir.glob("fetched-*.pack"))
         return FetchedPack(packs[0])
+
+
+def _read_boundary(path: Path) -> bytes:
+    """What git has noted of the commits that it has without their parents."""
+    try:
+        size_bytes = path.stat().st_size
+    except FileNotFoundError:
+        return b""
+    if size_bytes > _BOUNDARY_COMMITS_MAX * _LINE_BYTES:
+        raise LimitExceeded(f"the remote's history is cut off at more than {_BOUNDARY_COMMITS_MAX} commits")
+    return path.read_bytes()
 
 
 def _lines(found: RemoteRefs) -> bytes:

@@ -29,13 +29,24 @@ class RemoteRefs:
             raise InvalidInput(f"the remote has no branch {branch[:80]!r}", "/branch")
         return RemoteRefs({name: self.refs[name]}, head_branch=name)
 
+    def only_head(self) -> "RemoteRefs":
+        """HEAD's branch alone, or nothing of an empty remote; raises InvalidInput when HEAD is no branch."""
+        if not self.refs:
+            return self
+        name = self._head_name()
+        if name is None or name not in self.refs:
+            raise InvalidInput("the remote's HEAD is not one of its branches: name the branch to import", "/branch")
+        return RemoteRefs({name: self.refs[name]}, head_branch=name)
+
     def default_branch(self) -> str:
         """HEAD's branch; where HEAD is detached, a branch at the same commit; else the usual one."""
-        wanted = self.head_branch or next((name for name in sorted(self.refs) if self._is_head(name)), None)
         try:
-            return (wanted or b"").removeprefix(HEADS).decode() or DEFAULT_BRANCH
+            return (self._head_name() or b"").removeprefix(HEADS).decode() or DEFAULT_BRANCH
         except UnicodeDecodeError:  # such a branch is imported, but nobody could name it over REST
             return DEFAULT_BRANCH
+
+    def _head_name(self) -> RefName | None:
+        return self.head_branch or next((name for name in sorted(self.refs) if self._is_head(name)), None)
 
     def _is_head(self, name: RefName) -> bool:
         return name.startswith(HEADS) and self.refs[name] == self.head

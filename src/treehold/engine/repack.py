@@ -70,5 +70,8 @@ async def _computed(engine: Engine, state: RepoState) -> NewPack | None:
 @contextlib.asynccontextmanager
 async def _packed(engine: Engine, state: RepoState, tips: bytes) -> AsyncIterator[tuple[Path, PackIndex]]:
     """The pack that C Git makes, as a file of this node, and its index, for as long as the context lasts."""
-    async with engine.node.repos.objects(state.packs) as objects, engine.node.git_dirs.bare(objects) as place:
+    async with (
+        engine.node.repos.objects(state.packs) as objects,
+        engine.node.git_dirs.bare(objects, shallow=state.shallow) as place,
+    ):
         yield await pack_anew(engine, place, "--revs", stdin=tips)

@@ -1,7 +1,9 @@
 """Repo tokens: mint, list, revoke."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from treehold.auth import secrets
 from treehold.catalog.base import NewToken, Scope, TokenFilter, TokenRow, TokenState
@@ -9,6 +11,8 @@ from treehold.engine.context import Engine
 from treehold.engine.gate import check_ready
 from treehold.errors import InvalidTtl
 from treehold.ids import AccountId, Milliseconds, TokenId, new_id
+
+_DIGEST: Final = re.compile("sha256:([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,19 @@ async def list_tokens(
     return TokenPage(rows=rows, total=total, now=now)
 
 
-async def revoke_token(engine: Engine, account: AccountId, namespace: str, token: TokenId) -> None:
-    """Revoke a token, again if need be; raises NotFound."""
+async def revoke_token(engine: Engine, account: AccountId, namespace: str, name: str) -> TokenId:
+    """Revoke a token, again if need be, and answer its id; raises NotFound.
+
+    Whoever has the token but not its id names it by the digest of its secret, ``sha256:<64 hex digits>``, which may be
+    in URLs and logs where the secret may not.
+    """
+    digest = _DIGEST.fullmatch(name)
+    token = TokenId(name)
+    if digest is not None:
+        found, _ = await engine.catalog.find_token(bytes.fromhex(digest[1]))
+        token = found.id
     await engine.catalog.revoke_token(account, namespace, token, engine.clock())
+    return token
 
 
 def token_state(row: TokenRow, now: Milliseconds) -> TokenState:

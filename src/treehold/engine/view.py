@@ -31,6 +31,11 @@ class RepoView:
     def __contains__(self, oid: ObjectId) -> bool:
         return oid in self.visible
 
+    @property
+    def shallow(self) -> frozenset[ObjectId]:
+        """The commits whose parents the repo does without; some may not be seen any more."""
+        return self.state.shallow
+
     def read(self, oid: ObjectId) -> tuple[ObjectKind, bytes]:
         """A visible object; raises NotFound for any other."""
         if oid not in self.visible:
@@ -61,6 +66,7 @@ async def view_of(engine: Engine, state: RepoState) -> RepoView:
     anchor = await find_anchor(engine, state)
     if anchor is None:
         tips = {ref.oid for ref in state.refs.values()}
-        return RepoView(state=state, stored=stored, visible=await engine.node.reachable.of(state.packs, tips))
-    visible = VisibleObjects(anchor.reached, await engine.node.packs.open_all(anchor.later))
-    return RepoView(state=state, stored=stored, visible=visible, anchor=anchor)
+        visible = await engine.node.reachable.of(state.packs, tips, state.shallow)
+        return RepoView(state=state, stored=stored, visible=visible)
+    found = VisibleObjects(anchor.reached, await engine.node.packs.open_all(anchor.later))
+    return RepoView(state=state, stored=stored, visible=found, anchor=anchor)

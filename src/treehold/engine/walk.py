@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from treehold.engine.history import peel_to_commit
+from treehold.engine.history import links_in, peel_to_commit
 from treehold.engine.view import RepoView
 from treehold.ids import ObjectId, ObjectKind
-from treehold.objects.commit import commit_links, committer_time
+from treehold.objects.commit import committer_time
 from treehold.objects.tag import tag_link
 from treehold.objects.tree import iter_tree, kind_of_mode
 
@@ -51,7 +51,7 @@ def select_objects(
 ) -> Selection | None:
     """What to send for these wants to a client with these haves; None when the budget does not suffice.
 
-    At commits of the shallow ``boundary`` history ends, as if they had no parents.
+    At commits of the client's ``boundary`` history ends, as at the repo's own, as if they had no parents.
     """
     walk = _Walk(view, boundary, budget)
     try:
@@ -115,7 +115,7 @@ class _Walk:
             if self._commits_left < 0:
                 raise TooMuch
             data = self._view.read(oid)[1]
-            tree, parents = commit_links(data)
+            tree, parents = links_in(self._view, oid, data)
             found = tree, () if oid in self._boundary else parents, committer_time(data)
             self._commits[oid] = found
         return found

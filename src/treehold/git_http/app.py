@@ -19,6 +19,7 @@ from treehold.engine.advertise import (
 )
 from treehold.engine.context import Engine
 from treehold.engine.gate import GitGuest
+from treehold.engine.shallow import advertised_ends
 from treehold.errors import PermissionDenied, RateLimited, RequestError, TreeholdError, Unauthenticated, Unavailable
 from treehold.git_http import receive_pack, upload_pack
 from treehold.git_http.body import (
@@ -33,6 +34,7 @@ from treehold.git_http.body import (
     while_connected,
     whole_body,
 )
+from treehold.git_http.receive_pack import PushBody
 from treehold.git_http.responses import send_refusal, send_text, send_whole
 from treehold.ids import AccountId
 from treehold.protocol.advertisement import encode_v0, encode_v2
@@ -40,10 +42,11 @@ from treehold.telemetry import meters
 
 log = structlog.get_logger(__name__)
 
-# Three names before the service are account, namespace and repo; only behind /git, for REST has such paths too.
+# Three names before the service are account, namespace and repo; only behind /git, for REST has such paths too. Paths
+# of the dumb protocol are not known here: nothing answers them, and names in the workspace API may hold the like.
 _PATH: Final = re.compile(
     r"(?:/git(?:/(?P<account>[^/]+))?)?/(?P<namespace>[^/]+)/(?P<repo>[^/]+?)(?P<suffix>\.git)?"
-    r"/(?P<what>info/refs|git-upload-pack|git-receive-pack|HEAD|objects/.*)"
+    r"/(?P<what>info/refs|git-upload-pack|git-receive-pack)"
 )
 _SERVICES: Final[Mapping[str, Service]] = {
     "git-upload-pack": "git-upload-pack",
@@ -90,7 +93,7 @@ class GitDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = parse_path(scope["path"])
-        if path is None or path.what not in ("info/refs", *_SERVICES):
+        if path is None:
             await send_text(send, 404, "Not found: only smart HTTP is served")
             return
         started = _StartWatcher(send)
@@ -129,7 +132,7 @@ class GitDoor:
         elif headers.get(b"content-type", b"") != f"application/x-{service}-request".encode("ascii"):
             await send_text(send, 415, f"The content type must be application/x-{service}-request")
         else:
-            await self._serve(guest, service, (version, headers.get(b"content-encoding", b"")), receive, send)
+            await self._serve(guest, service, (version, headers), receive, send)
 
     def _account(self, path: GitPath, host: bytes) -> AccountId:
         """The account whose repo is meant, by the path, by the host, or else the default one."""
@@ -142,20 +145,23 @@ class GitDoor:
             state = await self._engine.catalog.repo_state(guest.repo.id, seen=guest.repo)
             offered = UPLOAD_PACK_CAPABILITIES if service == "git-upload-pack" else RECEIVE_PACK_CAPABILITIES
             service_name = service.encode("ascii")
-            body = encode_v0(advertised_refs(state), offered, service=service_name, version_1=version == 1)
+            refs, ends = advertised_refs(state), await advertised_ends(self._engine, state)
+            body = encode_v0(refs, offered, service=service_name, version_1=version == 1, shallow=ends)
         await send_whole(send, 200, body, [(b"content-type", f"application/x-{service}-advertisement".encode("ascii"))])
 
     async def _serve(
-        self, guest: GitGuest, service: Service, spoken: tuple[int, bytes], receive: Receive, send: Send
+        self, guest: GitGuest, service: Service, spoken: tuple[int, Mapping[bytes, bytes]], receive: Receive, send: Send
     ) -> None:
-        version, encoding = spoken
+        version, headers = spoken
+        encoding = headers.get(b"content-encoding", b"")
         limits = self._engine.limits
         paced = PacedReceive(
             receive, idle_seconds=limits.body_idle_seconds, bytes_per_second_min=limits.body_bytes_per_second_min
         )
         if service == "git-receive-pack":
-            pieces = body_pieces(paced, encoding=encoding)
-            await receive_pack.answer(self._engine, guest, pieces, receive, send)
+            told = 0 if encoding else int(headers.get(b"content-length", 0))
+            pushed = PushBody(body_pieces(paced, encoding=encoding), told)
+            await receive_pack.answer(self._engine, guest, pushed, receive, send)
             return
         body = await whole_body(paced, encoding=encoding, bytes_max=limits.request_bytes_max)
         answer = upload_pack.answer_v2 if version == 2 else upload_pack.answer_v0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -10,6 +11,7 @@ from treehold.engine import push
 from treehold.engine.context import Engine
 from treehold.engine.gate import GitGuest
 from treehold.engine.push import PushReport
+from treehold.engine.room import Room, find_room
 from treehold.engine.spool import PackSpool, spool
 from treehold.errors import RequestError, ServerError, Unavailable
 from treehold.git_http.body import Receive, Send, while_connected
@@ -25,16 +27,26 @@ log = structlog.get_logger(__name__)
 RESULT: Final = [(b"content-type", b"application/x-git-receive-pack-result")]
 
 
-async def answer(engine: Engine, guest: GitGuest, body: AsyncGenerator[bytes], receive: Receive, send: Send) -> None:
-    """One push, whose body comes in these pieces; ``receive`` then tells when the client goes.
+@dataclass(frozen=True, slots=True)
+class PushBody:
+    """The body of a push: its pieces as they come, and its length if that was told before; else 0."""
 
-    What is wrong with the push is reported the way the client asked for. ServerError is raised while no answer has
-    begun.
+    pieces: AsyncGenerator[bytes]
+    announced_bytes: int = 0
+
+
+async def answer(engine: Engine, guest: GitGuest, body: PushBody, receive: Receive, send: Send) -> None:
+    """One push; ``receive`` tells when the client goes, once the body has come.
+
+    What is wrong with the push is reported the way the client asked for, with status 200: git shows nobody the text of
+    another status here, and people should read which limit they have reached. ServerError is raised while no answer
+    has begun.
     """
     decoder = PushRequestDecoder(PushLimits(commands=engine.limits.push_commands_max))
+    room = await find_room(engine, guest.repo.account, repo_bytes=guest.repo.size_bytes)
     with spool(engine) as pack:
         try:
-            request = await _read(body, decoder, pack)
+            request = await _read(body, decoder, pack, room)
         except RequestError as error:
             head = decoder.result()
             # without commands nobody knows yet how the client reads reports: a fatal message works for most
@@ -112,14 +124,20 @@ class _OpenLine:
         await self._send({"type": "http.response.body", "body": sideband.KEEP_ALIVE, "more_body": True})
 
 
-async def _read(body: AsyncGenerator[bytes], decoder: PushRequestDecoder, pack: PackSpool) -> PushRequest:
-    async for piece in body:
-        if decoder.result() is not NEED_MORE:
-            pack.write(piece)
-            continue
-        decoder.feed(piece)
-        if decoder.result() is not NEED_MORE and (rest := decoder.take_rest()):
-            pack.write(rest)
+async def _read(body: PushBody, decoder: PushRequestDecoder, pack: PackSpool, room: Room) -> PushRequest:
+    head_bytes = 0
+    async for piece in body.pieces:
+        rest = piece
+        if decoder.result() is NEED_MORE:
+            decoder.feed(piece)
+            head_bytes += len(piece)
+            if decoder.result() is NEED_MORE:
+                continue
+            rest = decoder.take_rest()
+            head_bytes -= len(rest)
+            room.check(body.announced_bytes - head_bytes)
+        room.check(pack.size_bytes + len(rest))
+        pack.write(rest)
     return decoder.finish()
 
 

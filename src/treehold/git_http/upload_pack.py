@@ -116,7 +116,7 @@ async def _fetch(engine: Engine, repo: RepoRow, command: CommandRequest, send: S
             await send_whole(send, 200, _banded(request, acknowledgments), RESULT)
             return
     head = [acknowledgments]
-    if request.changes_depth or request.shallow:
+    if request.changes_depth or request.shallow or view.shallow:
         head.append(fetch_v2.encode_shallow_info(settled.shallow.shallow, settled.shallow.unshallow))
     if settled.wanted_refs:
         head.append(fetch_v2.encode_wanted_refs(settled.wanted_refs))

@@ -3,7 +3,7 @@
 The sections, each but the last closed by a delim, come in this order::
 
     acknowledgments   only if haves came without ``done``; the whole answer unless it says ``ready``
-    shallow-info      if the request changes the depth or names shallow commits
+    shallow-info      if the request changes the depth or names shallow commits, or the repo itself is shallow
     wanted-refs       if it has ``want-ref``
     packfile-uris     never sent here
     packfile          side-band packets, then a flush

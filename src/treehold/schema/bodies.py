@@ -6,18 +6,36 @@ servers. Bounds that are settings of the server are not here: the engine holds t
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from treehold.errors import InvalidInput, InvalidRepoName, InvalidTtl
-from treehold.schema.fields import NamespaceName, RepoName, Text
+from treehold.schema.fields import BranchName, Description, Integral, NamespaceName, RepoName, Text, Told
+
+TTL_MIN, TTL_MAX = 60, 31_536_000
+"""Seconds that a token may live, where the server has no other bounds."""
+
+
+def _null_for_absent(schema: dict[str, Any]) -> None:
+    """Say of every field that may be absent that null says the same."""
+    for name, field in schema.get("properties", {}).items():
+        field.pop("title", None)
+        if name in schema.get("required", ()):
+            continue
+        plain = {**field.pop("anyOf", [{}])[0], **field}
+        if plain["default"] is None:
+            del plain["default"]
+        if "enum" in plain:
+            plain["enum"] = [*plain["enum"], None]
+        field.clear()
+        field.update(plain, type=[plain["type"], "null"])
 
 
 class RequestBody(BaseModel):
     """A JSON object of a request."""
 
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, json_schema_extra=_null_for_absent)
 
     field_errors: ClassVar[Mapping[str, type[InvalidInput]]] = {}
     """Fields whose mistakes have an error class of their own."""
@@ -42,12 +60,15 @@ class RequestBody(BaseModel):
         raise cls.field_errors.get(field, InvalidInput)(f"{field}: {first['msg']}", f"/{field}")
 
 
+ReadOnly = Annotated[bool, Field(description="Whether pushes are refused")]
+
+
 class CreateNamespaceRequest(RequestBody):
     """``POST /namespaces``."""
 
     namespace: NamespaceName
     jurisdiction: Literal["eu", "us"] | None = Field(
-        None, description="Where its data is to lie; unrestricted if absent"
+        None, description="Where its data is to lie; unrestricted if absent", examples=["eu"]
     )
 
 
@@ -57,9 +78,9 @@ class CreateRepoRequest(RequestBody):
     field_errors = {"name": InvalidRepoName}
 
     name: RepoName
-    description: Text | None = Field(None, description="At most 1,000 characters")
-    default_branch: Text = Field("main", description="What `git check-ref-format --branch` accepts")
-    read_only: bool = False
+    description: Description | None = None
+    default_branch: BranchName = "main"
+    read_only: ReadOnly = False
 
 
 class UpdateRepoRequest(RequestBody):
@@ -67,8 +88,8 @@ class UpdateRepoRequest(RequestBody):
 
     nullable = frozenset({"description"})
 
-    description: Text | None = Field(None, description="At most 1,000 characters; null takes it away")
-    default_branch: Text | None = Field(None, description="What `git check-ref-format --branch` accepts")
+    description: Description | None = Field(None, description="At most 1,000 characters; null takes it away")
+    default_branch: BranchName | None = Field(None, description="It need not be there yet")
     read_only: bool | None = Field(None, description="Whether pushes are refused")
 
 
@@ -77,10 +98,12 @@ class ForkRepoRequest(RequestBody):
 
     field_errors = {"name": InvalidRepoName}
 
-    name: RepoName
-    description: Text | None = Field(None, description="At most 1,000 characters")
-    read_only: bool = False
-    default_branch_only: bool = False
+    name: RepoName = Field(examples=["starter-repo-agent-1"])
+    description: Description | None = None
+    read_only: ReadOnly = False
+    default_branch_only: Annotated[
+        bool, Field(description="Without the other branches, and tags that lead elsewhere")
+    ] = False
 
 
 class CreateTokenRequest(RequestBody):
@@ -89,8 +112,8 @@ class CreateTokenRequest(RequestBody):
     field_errors = {"ttl": InvalidTtl}
 
     repo: RepoName
-    scope: Literal["read", "write"] = "write"
-    ttl: int = Field(86_400, description="Seconds, 60 to 31,536,000")
+    scope: Literal["read", "write"] = Field("write", description="Fetches alone, or pushes too")
+    ttl: Annotated[int, Told(minimum=TTL_MIN, maximum=TTL_MAX), Integral] = Field(86_400, description="Seconds")
 
 
 class ImportRepoRequest(RequestBody):
@@ -102,5 +125,8 @@ class ImportRepoRequest(RequestBody):
         examples=["https://github.com/pallets/flask.git"],
     )
     branch: Text | None = Field(None, description="Import this branch alone, not all branches and tags")
-    depth: int | None = Field(None, ge=1, description="Not supported yet")
-    read_only: bool = False
+    depth: Annotated[int, Field(ge=1, le=2**31 - 1), Integral] | None = Field(
+        None, description="Import so many commits deep, and HEAD's branch alone unless one is named"
+    )
+    description: Description | None = None
+    read_only: ReadOnly = False

@@ -2,11 +2,23 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
+from treehold.schema.names import NAMED, NAMESPACE_NAME, REPO_NAME
+
+DESCRIPTION_MAX: Final = 1_000
+"""Longest description, in characters."""
+BRANCH_MAX: Final = 250
+"""Longest name of a default branch, in characters: git keeps no branch a part of whose name has more bytes."""
+PATH_MAX: Final = 4_096
+"""Longest path or ref that a query may hold, in characters; Linux opens no path that is longer."""
+_BRANCH_PATTERN: Final = (
+    r"^(?!-|HEAD$)(?!\.|.*(?:\.\.|//|/\.|@\{|\.lock(?:/|$)))"
+    r"[^\x00-\x20\x7f~^:?*\[\\/](?:[^\x00-\x20\x7f~^:?*\[\\]*[^\x00-\x20\x7f~^:?*\[\\/.])?$"
+)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS: Final = re.compile(r"[0-9]+")
 
@@ -39,8 +51,36 @@ def _only_digits(value: object) -> object:
     return value
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+def _integral(value: object) -> object:
+    # 60.0 is the same number as 60 to JSON, and to JSON Schema; Python alone tells them apart.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class Told:
+    """Keywords of JSON Schema for what a check that pydantic cannot see amounts to."""
+
+    def __init__(self, **keywords: object) -> None:
+        self._keywords = keywords
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Pydantic's place to say so."""
+        return {**handler(core), **self._keywords}
+
+
+Text = Annotated[str, AfterValidator(_storable), Told(pattern=r"^[^\x00]*$")]
 """Text that UTF-8 can spell, without NUL."""
+Description = Annotated[
+    Text,
+    Told(maxLength=DESCRIPTION_MAX),
+    Field(description="At most 1,000 characters", examples=["Starting point of all agents"]),
+]
+BranchName = Annotated[
+    Text,
+    Field(max_length=BRANCH_MAX, description="What `git check-ref-format --branch` accepts", examples=["main"]),
+    Told(minLength=1, pattern=_BRANCH_PATTERN),
+]
+Integral: Final = BeforeValidator(_integral)
+"""Takes a whole number out of JSON however it is spelled there."""
 OnlyDigits: Final = BeforeValidator(_only_digits)
 """Takes a number out of a query only if it is spelled with digits alone."""
 Whole = Annotated[int, OnlyDigits]
@@ -52,6 +92,12 @@ Time = Annotated[
 ]
 """A point in time, spelled by :func:`iso_time`."""
 NamespaceName = Annotated[
-    Text, Field(description="2 to 63 characters of a-z, 0-9, '-', '_' and '.'", examples=["default"])
+    Text,
+    Told(**NAMESPACE_NAME),
+    Field(description=f"2 to 63 {NAMED}", examples=["default"]),
 ]
-RepoName = Annotated[Text, Field(description="3 to 63 characters of a-z, 0-9, '-', '_' and '.'")]
+RepoName = Annotated[
+    Text,
+    Told(**REPO_NAME),
+    Field(description=f"3 to 63 {NAMED}", examples=["starter-repo"]),
+]

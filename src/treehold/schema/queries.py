@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from treehold.schema.fields import OnlyDigits, Text, Whole
+from treehold.schema.fields import PATH_MAX, OnlyDigits, Text, Whole
 
 NAMESPACES_DEFAULT: Final = 100
 REPOS_DEFAULT: Final = 50
@@ -33,7 +33,12 @@ OFFSET_MAX: Final = 1_000_000_000
 """Most commits that a log leaves out: more than any history has, and no more than git can count."""
 
 # The bounds stand before the check of the spelling: behind it the document would not tell them of what may be null.
-PageSize = Annotated[int, Field(ge=1, le=REPOS_MAX), OnlyDigits]
+PageSize = Annotated[int, Field(ge=1, le=REPOS_MAX, examples=[50]), OnlyDigits]
+PageNumber = Annotated[int, Field(ge=1, le=PAGE_MAX, description="Which page, from 1 on", examples=[1]), OnlyDigits]
+_Cursor = Annotated[Text, Field(max_length=CURSOR_MAX)]
+_Search = Annotated[Text, Field(max_length=SEARCH_MAX)]
+_Path = Annotated[Text, Field(max_length=PATH_MAX)]
+_REF: Final = "A branch, a tag, a full ref name, a commit's id or its beginning; HEAD by default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,12 @@ class CursorQuery(ListQuery):
     limit: PageSize | None = Field(
         None, description=f"Rows a page: {REPOS_DEFAULT} repos or {NAMESPACES_DEFAULT} namespaces by default"
     )
-    cursor: Text | None = Field(None, max_length=CURSOR_MAX, description="Goes on where the page with it ended")
-    page: Whole = Field(1, ge=1, le=PAGE_MAX)
+    cursor: _Cursor | None = Field(
+        None,
+        description="Goes on where the page with it ended; only what `result_info.cursor` of that listing was",
+        examples=["WyJjcmVhdGVkX2F0IiwiZGVzYyIsMTc3NjMzMTgwMDAwMCwiNSJd"],
+    )
+    page: PageNumber = 1
     per_page: PageSize | None = Field(None, description="The same as limit, for clients with pages")
 
     def window(self) -> Window:
@@ -91,17 +100,19 @@ class ListReposQuery(CursorQuery):
 
     size_default = REPOS_DEFAULT
 
-    search: Text | None = Field(None, max_length=SEARCH_MAX, description="A part of the name")
-    sort: Literal["created_at", "updated_at", "last_push_at", "name"] = "created_at"
-    direction: Literal["asc", "desc"] = "desc"
+    search: _Search | None = Field(None, description="A part of the name, whatever its case", examples=["starter"])
+    sort: Literal["created_at", "updated_at", "last_push_at", "name"] = Field(
+        "created_at", description="What the list is in order of"
+    )
+    direction: Literal["asc", "desc"] = Field("desc", description="The greatest or the least first")
 
 
 class ListTokensQuery(ListQuery):
     """``GET /repos/{name}/tokens``."""
 
-    state: Literal["active", "expired", "revoked", "all"] = "active"
-    page: Whole = Field(1, ge=1, le=PAGE_MAX)
-    per_page: Whole = Field(TOKENS_DEFAULT, ge=1, le=TOKENS_MAX)
+    state: Literal["active", "expired", "revoked", "all"] = Field("active", description="Which tokens")
+    page: PageNumber = 1
+    per_page: Whole = Field(TOKENS_DEFAULT, ge=1, le=TOKENS_MAX, description="Rows a page")
 
     def window(self) -> Window:
         """The stretch asked for."""
@@ -111,8 +122,8 @@ class ListTokensQuery(ListQuery):
 class ListAccountsQuery(ListQuery):
     """``GET /accounts`` and ``GET /memberships``, which have one row."""
 
-    page: Whole = Field(1, ge=1, le=PAGE_MAX)
-    per_page: Whole = Field(ACCOUNTS_DEFAULT, ge=1, le=ACCOUNTS_MAX)
+    page: PageNumber = 1
+    per_page: Whole = Field(ACCOUNTS_DEFAULT, ge=1, le=ACCOUNTS_MAX, description="Rows a page")
 
     def window(self) -> Window:
         """The stretch asked for."""
@@ -122,12 +133,10 @@ class ListAccountsQuery(ListQuery):
 class LogQuery(ListQuery):
     """``GET /repos/{name}/log``. Refs and paths are bytes: the door takes those from the query itself."""
 
-    ref: Text | None = Field(
-        None, description="A branch, a tag, a full ref name, a commit's id or its beginning; HEAD by default"
-    )
+    ref: _Path | None = Field(None, description=_REF, examples=["main"])
     limit: Whole = Field(LOG_DEFAULT, ge=1, description=f"Commits; more than {LOG_MAX:,} are as {LOG_MAX:,}")
     offset: Whole = Field(0, ge=0, le=OFFSET_MAX, description="How many of the newest are left out")
-    path: Text | None = Field(None, description="Only commits that change this file or folder", examples=["src"])
+    path: _Path | None = Field(None, description="Only commits that change this file or folder", examples=["src"])
 
     def rows(self) -> int:
         """How many commits are listed at most."""
@@ -137,7 +146,5 @@ class LogQuery(ListQuery):
 class FileQuery(ListQuery):
     """``GET /repos/{name}/file``. Refs and paths are bytes: the door takes those from the query itself."""
 
-    ref: Text | None = Field(
-        None, description="A branch, a tag, a full ref name, a commit's id or its beginning; HEAD by default"
-    )
-    path: Text = Field(description="From the top of the tree", examples=["src/main.py"])
+    ref: _Path | None = Field(None, description=_REF, examples=["main"])
+    path: _Path = Field(min_length=1, description="From the top of the tree", examples=["src/main.py"])

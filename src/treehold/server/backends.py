@@ -50,7 +50,7 @@ def build_engine(settings: Settings, *, git: Path) -> Engine:
         clock=clock,
         entropy=os.urandom,
         limits=settings.limits,
-        names=NamePolicy(),
+        names=NamePolicy(settings.name_policy),
         default_account=AccountId(settings.account_id),
         failpoint=_failpoint(settings.failpoint),
     )

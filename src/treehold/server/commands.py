@@ -3,10 +3,12 @@
 import asyncio
 import signal
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 import uvicorn
+from typer.core import TyperGroup
 
 from treehold.errors import TreeholdError
 from treehold.server import startup
@@ -29,17 +31,29 @@ admin.add_typer(maintenance, name="maintenance")
 app.add_typer(admin, name="admin")
 
 
+def command(verb: str) -> Any:
+    """One of these verbs, for the command that joins all houses."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return group.commands[verb]
+
+
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. (default: 127.0.0.1)")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. (default: 8787)")] = None,
     data_dir: DataDir = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes. (default: 1)")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain in PEM, to serve HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's private key in PEM.")] = None,
 ) -> None:
     """Serve repos over REST and Git. Every option is also a setting TREEHOLD_… in the environment."""
-    settings = settings_with(host=host, port=port, data_dir=data_dir, workers=workers)
+    settings = settings_with(
+        host=host, port=port, data_dir=data_dir, workers=workers, tls_cert=tls_cert, tls_key=tls_key
+    )
     try:
         startup.require_git(settings)
+        startup.require_tls(settings)
         with startup.serving(settings):
             secret = asyncio.run(startup.first_token(settings))
             typer.echo(startup.greeting(settings, secret))
@@ -67,4 +81,6 @@ def _run(settings: Settings) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=settings.drain_seconds,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
     )

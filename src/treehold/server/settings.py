@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from treehold.auth.names import NameStyle
 from treehold.engine.limits import Limits
 
 _PREFIX: Final = "TREEHOLD_"
@@ -28,9 +29,12 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=256)
     account_id: str = Field(default="local", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     api_token: SecretStr | None = Field(default=None, min_length=16, max_length=512)
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#@]+$")
     account_domain: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$")
     workspace_namespace: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9._-]{1,62}$")
+    name_policy: NameStyle = "strict"
     git: Path | None = None
     drain_seconds: int = Field(default=60, ge=0)
     head_bytes_max: int = Field(default=64 << 10, ge=1024)
@@ -46,7 +50,8 @@ class Settings(BaseSettings):
         if self.public_url is not None:
             return self.public_url.rstrip("/")
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - recognised, not bound
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        scheme = "http" if self.tls_cert is None else "https"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
     def git_url(self, account: str) -> str:
         """What the remotes of an account begin with, without a slash at the end."""
@@ -83,7 +88,7 @@ def hand_down(settings: Settings) -> None:
     if settings.metrics_dir is not None:
         settings.metrics_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.metrics_dir)
-    for name in ("host", "port", "data_dir", "workers", "account_id", "public_url", "git"):
+    for name in ("host", "port", "data_dir", "workers", "account_id", "tls_cert", "public_url", "git"):
         value = getattr(settings, name)
         if value is not None:
             os.environ[_PREFIX + name.upper()] = str(value)

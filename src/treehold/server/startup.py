@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import resource
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,19 @@ def require_git(settings: Settings) -> Path:
         raise StorageError(f"{git} is version {'.'.join(map(str, version))}; 2.39 or newer is needed")
     check_severities(git, settings.limits.fsck)
     return git
+
+
+def require_tls(settings: Settings) -> None:
+    """Raises StorageError when the certificate and its key are not both there and good, or neither is asked for."""
+    if settings.tls_cert is None and settings.tls_key is None:
+        return
+    if settings.tls_cert is None or settings.tls_key is None:
+        raise StorageError("a certificate and its key are needed both: give --tls-cert and --tls-key")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key, password="")
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        files = f"{settings.tls_cert} with the key {settings.tls_key}"
+        raise StorageError(f"cannot serve with the certificate {files}: {error}") from None
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ CONTRACT: list[tuple[Exception, int, int]] = [
     (errors.MalformedMessage("x"), 400, 10100),
     (errors.MalformedObjectId("x"), 400, 10100),
     (errors.LimitExceeded("x"), 413, 10100),
+    (errors.StorageLimitReached("x"), 507, 10507),
     (errors.NotFound("x"), 404, 10200),
     (errors.AlreadyExists("x"), 409, 10201),
     (errors.Conflict("x"), 409, 10409),
@@ -41,7 +42,7 @@ def test_each_error_has_the_contracts_code(error: Exception, status: int, code: 
     (shown,) = json.loads(bytes(sent.body))["errors"]
     assert (sent.status_code, shown["code"]) == (status, code)
     assert shown.get("source", {}).get("pointer") == getattr(error, "pointer", None)
-    assert (shown["message"] == "x") == (status < 500)
+    assert (shown["message"] == "x") == (status < 500 or status == 507)
 
 
 def test_a_subclass_is_answered_as_its_nearest_ancestor() -> None:

@@ -180,6 +180,16 @@ async def test_a_tag_on_a_known_commit_counts_as_known_unless_it_is_wanted(repo:
     assert await stored_packs(repo, replace(request, wants=(oid_of(news), oid_of(tag)))) == ("since", 2)
 
 
+async def test_who_ends_where_the_repo_does_gets_stored_packs(repo: SmallRepo) -> None:
+    """Clients of a repo without all its history have its ends; one with others needs a pack made to measure."""
+    view = await repo.view()
+    ending = replace(view, state=replace(view.state, shallow=frozenset({COMMITS[0]})))
+    request = replace(PLAIN, wants=(COMMITS[5],), haves=(COMMITS[3],))
+    for ends, plan in (((), ("since", 2)), ((COMMITS[0],), ("since", 2)), ((COMMITS[1],), None)):
+        assert await stored_packs(repo, replace(request, shallow=frozenset(ends)), ending) == plan
+    assert await stored_packs(repo, replace(request, haves=()), ending) == ("whole", 6)
+
+
 async def test_packs_made_of_old_and_new_ones_are_not_sent_since(repo: SmallRepo) -> None:
     """A pack that was rolled up over the client's generation holds what it has: it gets a pack to measure."""
     view = await repo.view()

@@ -53,6 +53,20 @@ async def test_a_quarantine_has_objects_of_its_own(tmp_path: Path) -> None:
     assert list((tmp_path / "git").iterdir()) == []
 
 
+async def test_a_folder_tells_where_history_ends(tmp_path: Path) -> None:
+    """The commits without parents are listed in a file of git's; without any there is none."""
+    dirs = GitDirs(tmp_path / "git", entropy=os.urandom)
+    for context in (
+        dirs.bare(tmp_path, shallow=frozenset({B, A})),
+        dirs.quarantine(tmp_path, shallow=frozenset({A, B})),
+    ):
+        async with context as place:
+            assert (place.git_dir / "shallow").read_bytes() == b"aa" * 20 + b"\n" + b"bb" * 20 + b"\n"
+    for context in (dirs.bare(tmp_path), dirs.quarantine(tmp_path)):
+        async with context as place:
+            assert not (place.git_dir / "shallow").exists()
+
+
 async def test_a_disk_that_fails_is_a_storage_error(tmp_path: Path) -> None:
     """When a folder cannot be made that is the storage's failure."""
     dirs = GitDirs(tmp_path / "git", entropy=os.urandom)

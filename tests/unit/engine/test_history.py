@@ -17,7 +17,8 @@ TREE = tree({b"file": blob(b"text")})
 class Held:
     """Objects in a dictionary, which remembers what was read."""
 
-    def __init__(self, objects: Sequence[Object]) -> None:
+    def __init__(self, objects: Sequence[Object], *, shallow: Sequence[Object] = ()) -> None:
+        self.shallow = frozenset(oid_of(item) for item in shallow)
         self.objects: Mapping[ObjectId, Object] = {oid_of(item): item for item in objects}
         self.was_read: list[ObjectId] = []
 
@@ -148,3 +149,29 @@ def test_a_depth_beyond_the_history_has_no_boundary() -> None:
     assert history.depths(held, [oid_of(commits[-1])], 1_000_000) == (every, set())
     assert history.depths(held, [oid_of(commits[-1])], 3) == (every - {oid_of(commits[0])}, {oid_of(commits[0])})
     assert history.depths(held, [], 3) == (set(), set())
+
+
+def test_the_repos_own_ends_have_no_parents() -> None:
+    """A commit of the boundary stands without its parents for every walk, though it names them and they may be here."""
+    commits = line(4)
+    held = Held(commits, shallow=[commits[1]])
+    ids = [oid_of(commit) for commit in commits]
+    assert history.parents(held, ids[1]) == ()
+    assert history.parents(held, ids[2]) == (ids[1],)
+    assert list(history.newest_first(held, [ids[3]], not_before=0, budget=99)) == [ids[3], ids[2], ids[1]]
+
+
+def test_a_depth_ends_where_the_repo_does() -> None:
+    """Before the depth is reached the repo's ends are on the boundary, and so are the ends of who asks; a commit that
+    lies beside an end is as deep as it was."""
+    base = line(4)
+    other = commit_at(5000, base[0])
+    merge = commit_at(6000, base[-1], other)
+    held = Held([*base, other, merge], shallow=[base[2]])
+    b0, b1, b2, b3, side, tip = (oid_of(item) for item in (*base, other, merge))
+    assert history.depths(held, [tip], 2) == ({tip}, {b3, side})
+    assert history.depths(held, [tip], 3) == ({tip, b3, side}, {b2, b0})
+    assert history.depths(held, [tip], 99) == ({tip, b3, side, b0}, {b2})
+    assert history.depths(held, [tip], 99, ends=frozenset({b3})) == ({tip, side, b0}, {b3})
+    assert history.depths(held, [b2], 99) == (set(), {b2})
+    assert history.depths(held, [b1], 99) == ({b1, b0}, set())

@@ -68,8 +68,11 @@ class Importing:
         self.remote = remote
         self.imports = Imports(engine)
 
-    async def begin(self, path: str = "repos/some.git", name: str = "copy", branch: str | None = None) -> CreatedRepo:
-        return await self.imports.begin(ACCOUNT, "default", ImportWish(name, f"{self.remote.url}/{path}", branch))
+    async def begin(
+        self, path: str = "repos/some.git", name: str = "copy", branch: str | None = None, depth: int | None = None
+    ) -> CreatedRepo:
+        wish = ImportWish(name, f"{self.remote.url}/{path}", branch, depth)
+        return await self.imports.begin(ACCOUNT, "default", wish)
 
     async def end(self) -> JobRow:
         await asyncio.gather(*self.imports._running)
@@ -132,6 +135,31 @@ async def test_one_branch_can_be_taken(tmp_path: Path, remote: HttpsRemote, kind
         with pytest.raises(InvalidInput) as refused:
             await given.begin(name="other", branch="nowhere")
         assert refused.value.pointer == "/branch"
+
+
+@pytest.mark.parametrize(("branch", "depth", "ends"), [(None, 1, ["develop"]), (None, 9, []), ("main", 1, ["main"])])
+async def test_so_much_of_a_history_can_be_taken(
+    tmp_path: Path, remote: HttpsRemote, branch: str | None, depth: int, ends: list[str]
+) -> None:
+    """Of one branch, HEAD's unless it is named, and without tags; the repo ends where what came does."""
+    async with importing(tmp_path, remote) as given:
+        await given.begin(branch=branch, depth=depth)
+        assert (await given.end()).outcome == "done"
+        row = await given.find()
+        assert await refs_of(given.engine, row) == remote_refs(remote, f"refs/heads/{branch or 'develop'}")
+        state = await given.engine.catalog.repo_state(row.id)
+        some = Git(remote.folder / "some.git")
+        assert {oid.hex() for oid in state.shallow} == {some("rev-parse", end) for end in ends}
+        assert (row.status, row.exact) == ("ready", True)
+        assert row.last_push_at is not None
+
+
+async def test_a_folder_of_files_has_no_depth(tmp_path: Path, remote: HttpsRemote) -> None:
+    """It takes a server to cut a history off; the job log says so."""
+    async with importing(tmp_path, remote) as given:
+        await given.begin("files/some.git", depth=1)
+        job = await given.end()
+        assert (job.outcome, job.detail) == ("failed", "InvalidInput: the remote cannot cut its history off at a depth")
 
 
 async def test_an_empty_repository_comes_empty(tmp_path: Path, remote: HttpsRemote) -> None:

@@ -106,6 +106,20 @@ def test_a_malformed_object_is_refused_in_the_words_of_git_fsck() -> None:
         take(pack_of(blob(b"x"), old_wart), limits=Limits(fsck="zeroPaddedFilemode=error"))
 
 
+def test_a_commit_at_which_the_repo_ends_needs_no_parents() -> None:
+    """It needs its tree, and every other commit needs both."""
+    end, child = NEW[2], commit(NEW[1], NEW[2], at=2000)
+    empty = view()
+    ending = replace(empty, state=replace(empty.state, shallow=frozenset({oid_of(end)})))
+    ingest = take(pack_of(*NEW, child), ending)
+    assert set(ingest.index.oids()) == {oid_of(item) for item in (*NEW, child)}
+    assert ingest.shallow == {oid_of(end)}
+    assert ingest.links[oid_of(end)] == ((ObjectKind.TREE, oid_of(NEW[1])),)
+    for lacking, pushed in ((NEW[1], [NEW[0], end]), (OLD[2], [*NEW, commit(NEW[1], OLD[2], at=2000)])):
+        with pytest.raises(MissingObject, match=oid_of(lacking).hex()):
+            take(pack_of(*pushed), ending)
+
+
 def test_hidden_objects_are_neither_bases_nor_links() -> None:
     """What no ref reaches is stored, but a client must not get at it."""
     hidden = view([*OLD, *NEW], visible=OLD)

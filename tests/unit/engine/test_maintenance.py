@@ -9,12 +9,13 @@ import pytest
 from tests.contract.catalog_samples import ACCOUNT, NAMESPACE, at, new_repo, new_token
 from tests.unit.engine.small_repo import MAIN, SmallRepo, engine_in
 from tests.wire.raw_git import history, oid_of
+from treehold.catalog.answers import KeyedRequest
 from treehold.engine import maintenance
 from treehold.engine.context import Engine
 from treehold.engine.limits import Limits
 from treehold.engine.maintenance import Swept, discard_unreferenced, sweep
 from treehold.engine.rollup import roll_up
-from treehold.ids import Milliseconds
+from treehold.ids import Milliseconds, TokenId
 from treehold.server.backends import clock
 
 HOUR = 3600
@@ -162,6 +163,14 @@ async def test_ended_rows_go(engine: Engine) -> None:
     await engine.catalog.delete_repo(ACCOUNT, NAMESPACE, repo.row.name, clock())
     assert (await sweep(later(engine, 29 * DAY), grace_seconds=DAY)).rows == 0
     assert (await sweep(later(engine, 31 * DAY), grace_seconds=DAY)).rows == 1 + len(PUSHES)
+
+
+async def test_first_answers_go(engine: Engine) -> None:
+    """What was answered to a request with a key is forgotten when the key may be used again."""
+    asked, now = KeyedRequest(TokenId("token"), b"key", b"request"), clock()
+    await engine.catalog.claim_answer(asked, b"claim", now=now, forgotten_before=now, abandoned_before=now)
+    assert (await sweep(later(engine, DAY - HOUR), grace_seconds=DAY)).rows == 0
+    assert (await sweep(later(engine, DAY + HOUR), grace_seconds=DAY)).rows == 1
 
 
 async def test_a_sweep_that_dies_is_finished_by_the_next(engine: Engine) -> None:

@@ -42,7 +42,7 @@ def test_so_many_may_come_and_no_more(table: RateTable) -> None:
     """Each caller by itself; the answer says how many are left, and then how long to wait."""
     assert take(table, "anna") == Rate(True, 9, 0)
     assert taken(table, "anna", 20) == 9
-    assert take(table, "anna") == Rate(False, 0, 10)
+    assert take(table, "anna") == Rate(False, 0, 11)
     assert taken(table, "berta", 20) == 10
 
 
@@ -51,8 +51,19 @@ def test_who_waits_is_let_in_again(table: RateTable) -> None:
     assert taken(table, "anna", 20) == 10
     assert taken(table, "anna", 20, at=10) == 0
     assert taken(table, "anna", 20, at=15) == 5
-    assert take(table, "anna", at=15).retry_seconds == 5
+    assert take(table, "anna", at=15).retry_seconds == 1
     assert taken(table, "anna", 20, at=45) == 10
+
+
+@pytest.mark.parametrize("at", [0.0, 0.25, 5.0, 9.999, 10.0, 13.3, 19.9])
+@pytest.mark.parametrize("most", [1, 3, 10])
+def test_who_waits_as_long_as_told_is_let_in(table: RateTable, at: float, most: int) -> None:
+    """The time that a refusal names is enough, wherever in a stretch it came and whatever came in the one before."""
+    taken(table, "anna", most)
+    taken(table, "anna", 20, at=at, most=most)
+    refused = take(table, "anna", at=at, most=most)
+    assert not refused.is_within
+    assert take(table, "anna", at=at + refused.retry_seconds, most=most).is_within
 
 
 def test_no_bound_counts_nothing(table: RateTable) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.engine.small_repo import engine_in, fake_git
+from treehold.engine import remote_git
 from treehold.engine.limits import Limits
 from treehold.engine.remote import Remote, parse_remote_url, pin_remote
 from treehold.engine.remote_git import FetchedPack, RemoteGit
@@ -77,6 +78,42 @@ async def test_a_listing_of_nothing_is_looked_at_twice(tmp_path: Path) -> None:
     async with git_that(page, 'case "$*" in *remote-https*) echo fallback; exit 1; esac') as git:
         with pytest.raises(NotARepository):
             await git.list_refs(await some_remote())
+
+
+async def test_a_depth_is_asked_for(tmp_path: Path) -> None:
+    """Only if somebody wants it; that the remote may be cut off itself git is told in any case."""
+    async with git_that(tmp_path, 'echo "$*" >> $notes/arguments') as git:
+        remote = await some_remote()
+        async with git.place(remote) as place:
+            await git.fetch(place, remote, RemoteRefs({MAIN: ONE}))
+            await git.fetch(place, remote, RemoteRefs({MAIN: ONE}), depth=7)
+    whole, part = (tmp_path / "arguments").read_text().splitlines()
+    assert "--depth" not in whole
+    assert "--update-shallow" in whole
+    assert part.endswith(f"--depth=7 {remote.url}")
+
+
+async def test_the_ends_are_commits_that_came(tmp_path: Path) -> None:
+    """A remote may name what it likes: what did not come, and what is no commit, is left out."""
+    oids = [bytes([number]) * 20 for number in range(1, 4)]
+    answer = f"{oids[0].hex()} missing\\ncommit {oids[1].hex()}\\nblob {oids[2].hex()}\\n"
+    script = f'cat > $notes/asked; printf "{answer}"'
+    async with git_that(tmp_path, script) as git, git.place(await some_remote()) as place:
+        assert await git.boundary(place) == frozenset()
+        assert not (tmp_path / "asked").exists()
+        listed = b"".join(b"%s\n" % oid.hex().encode() for oid in oids)
+        (place.git_dir / "shallow").write_bytes(listed)
+        assert await git.boundary(place) == {oids[1]}
+        assert (tmp_path / "asked").read_bytes() == listed
+
+
+async def test_a_history_has_only_so_many_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a client could name when it fetches are refused."""
+    monkeypatch.setattr(remote_git, "_BOUNDARY_COMMITS_MAX", 1)
+    async with git_that(tmp_path, "exit 1") as git, git.place(await some_remote()) as place:
+        (place.git_dir / "shallow").write_bytes((b"11" * 20 + b"\n") * 2)
+        with pytest.raises(LimitExceeded, match="cut off at more than 1 commits"):
+            await git.boundary(place)
 
 
 def test_a_fetched_pack_is_where_it_came(tmp_path: Path) -> None:

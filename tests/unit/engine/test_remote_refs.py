@@ -70,6 +70,22 @@ def test_there_is_always_a_default_branch(found: RemoteRefs, branch: str) -> Non
     assert found.default_branch() == branch
 
 
+def test_heads_branch_can_be_taken_alone() -> None:
+    """By its name, or as a branch at the same commit; of an empty remote that is nothing."""
+    found = parse_remote_refs(LISTING, refs_max=4)
+    assert found.only_head() == RemoteRefs({MAIN: ONE}, head_branch=MAIN)
+    assert RemoteRefs({MAIN: ONE, TOPIC: TWO}, head=TWO).only_head() == RemoteRefs({TOPIC: TWO}, head_branch=TOPIC)
+    assert RemoteRefs({}).only_head() == RemoteRefs({})
+
+
+@pytest.mark.parametrize("found", [RemoteRefs({MAIN: ONE}, head=TWO), RemoteRefs({MAIN: ONE}, head_branch=TOPIC)])
+def test_a_head_that_is_no_branch_cannot_be_taken_alone(found: RemoteRefs) -> None:
+    """Whoever asked has to name a branch."""
+    with pytest.raises(InvalidInput) as refused:
+        found.only_head()
+    assert refused.value.pointer == "/branch"
+
+
 @pytest.mark.parametrize(
     "listing", [b"11" * 32 + b"\trefs/heads/main\n", b"11" * 20 + b"\trefs/heads/a..b\n", b"11" * 32 + b"\tHEAD\n"]
 )

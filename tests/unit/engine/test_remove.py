@@ -24,10 +24,10 @@ def test_a_thread_that_still_writes_keeps_nothing(tmp_path: Path, monkeypatch: p
     folder.mkdir()
     removing = shutil.rmtree
 
-    def interrupted(path: Path, **options: bool) -> None:
+    def interrupted(path: Path, *, ignore_errors: bool) -> None:
         with pytest.raises(FileNotFoundError):
             (folder / "late").touch()
-        removing(path, **options)
+        removing(path, ignore_errors=ignore_errors)
 
     monkeypatch.setattr(shutil, "rmtree", interrupted)
     remove_folder(folder)

@@ -1,6 +1,7 @@
 """Where a client's history ends after a fetch."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tests.unit.engine.small_repo import MAIN, SmallRepo, engine_in, fake_git
 from tests.wire.raw_git import blob, commit, history, oid_of, tree
 from treehold.engine.context import Engine
-from treehold.engine.shallow import ShallowStep, shallow_step
+from treehold.engine.shallow import ShallowStep, advertised_ends, shallow_step
 from treehold.engine.view import RepoView
 from treehold.errors import MalformedMessage
 from treehold.ids import ObjectId
@@ -109,6 +110,57 @@ async def test_what_is_no_commit_has_no_depth(engine: Engine, view: RepoView) ->
     """A wanted tree or file does not count towards a depth."""
     step = await shallow_step(engine, view, FetchRequest(deepen=1), [oid_of(LINE[0]), oid_of(LINE[1])])
     assert step == ShallowStep()
+
+
+@pytest.fixture
+def ending(view: RepoView) -> RepoView:
+    """The same repo, which has nothing behind its third commit as far as it knows."""
+    return replace(view, state=replace(view.state, shallow=shallow_at(2)))
+
+
+async def test_who_comes_to_the_repos_end_is_told(engine: Engine, ending: RepoView) -> None:
+    """In a plain fetch and in one with a depth, but for who knows it; one who stops before it need not know."""
+    for request, expected in (
+        (FetchRequest(), ([2], [])),
+        (FetchRequest(shallow=frozenset({UNKNOWN})), ([2], [])),
+        (FetchRequest(shallow=shallow_at(2)), ([], [])),
+        (FetchRequest(shallow=shallow_at(3)), ([], [])),
+        (FetchRequest(deepen=2), ([3], [])),
+        (FetchRequest(deepen=3), ([2], [])),
+        (FetchRequest(deepen=4), ([2], [])),
+        (FetchRequest(deepen=INFINITE_DEPTH), ([2], [])),
+        (FetchRequest(deepen=INFINITE_DEPTH, shallow=shallow_at(3)), ([2], [3])),
+        (FetchRequest(deepen=INFINITE_DEPTH, shallow=shallow_at(2)), ([], [])),
+        (FetchRequest(deepen=9, deepen_relative=True, shallow=shallow_at(4)), ([2], [4])),
+    ):
+        step = await shallow_step(engine, ending, request, [TIP])
+        assert told(step) == expected
+        assert shallow_at(2) <= step.boundary
+        assert step.more_wants == tuple(COMMITS[COMMITS.index(oid) - 1] for oid in step.unshallow)
+
+
+async def test_who_wants_less_is_told_of_what_that_leads_to(engine: Engine, ending: RepoView) -> None:
+    """A want from which no way leads to an end has none, nor has one that is no commit."""
+    side = replace(ending, state=replace(ending.state, shallow=shallow_at(1, 3)))
+    assert told(await shallow_step(engine, side, FetchRequest(), [COMMITS[2]])) == ([1], [])
+    assert told(await shallow_step(engine, side, FetchRequest(), [oid_of(LINE[0])])) == ([], [])
+    assert told(await shallow_step(engine, side, FetchRequest(), [TIP, COMMITS[2]])) == ([1, 3], [])
+
+
+async def test_an_end_that_may_not_be_seen_is_not_told(engine: Engine, ending: RepoView) -> None:
+    """Neither in an answer nor in an advertisement."""
+    state = replace(ending.state, shallow=ending.shallow | {UNKNOWN})
+    odd = replace(ending, state=state)
+    assert told(await shallow_step(engine, odd, FetchRequest(), [TIP])) == ([2], [])
+    assert await advertised_ends(engine, state) == [COMMITS[2]]
+    assert await advertised_ends(engine, replace(state, shallow=frozenset())) == ()
+
+
+async def test_a_bound_by_date_stops_at_the_repos_end(engine: Engine, ending: RepoView, tmp_path: Path) -> None:
+    """Git lists such a commit without its parents, so it would be taken for a root."""
+    answer(tmp_path, (COMMITS[4], COMMITS[3]), (COMMITS[3], COMMITS[2]), (COMMITS[2],))
+    step = await shallow_step(engine, ending, FetchRequest(deepen_since=7, shallow=shallow_at(3)), [TIP])
+    assert told(step) == ([2], [3])
 
 
 def answer(tmp_path: Path, *families: tuple[ObjectId, ...]) -> None:

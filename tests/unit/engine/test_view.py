@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.engine.small_repo import MAIN, SmallRepo, engine_in, fake_git
 from tests.wire.raw_git import blob, history, oid_of
+from treehold.catalog.base import PushCommit
 from treehold.engine.context import Engine
 from treehold.engine.reachable import OidSet
 from treehold.engine.view import RepoView, open_view
@@ -58,6 +59,16 @@ async def test_a_repo_without_refs_shows_nothing(engine: Engine) -> None:
     view = await repo.view()
     assert not any(oid_of(item) in view for item in LINE)
     assert view.tips() == set()
+
+
+async def test_a_view_tells_where_history_ends(engine: Engine) -> None:
+    """At the commits with which the repo was filled."""
+    repo = await SmallRepo.make(engine)
+    assert (await repo.view()).shallow == frozenset()
+    end = oid_of(LINE[-1])
+    bounded = PushCommit(repo.row.id, 0, (), None, True, None, engine.clock(), frozenset({end}))
+    await engine.catalog.commit_push(bounded)
+    assert (await repo.view()).shallow == {end}
 
 
 async def test_a_repo_that_is_gone(engine: Engine) -> None:

@@ -44,7 +44,7 @@ WRONG: dict[type[RequestBody], dict[str, tuple[object, ...]]] = {
     CreateTokenRequest: {
         "repo": (None, 1, [], "a\x00"),
         "scope": ("admin", "READ", "", 1, True),
-        "ttl": ("60", 60.0, 60.5, True, [], float("inf")),
+        "ttl": ("60", 60.5, True, [], float("inf")),
     },
 }
 
@@ -68,6 +68,29 @@ def test_absent_fields_have_the_contracts_defaults() -> None:
         "scope": "write",
         "ttl": 86_400,
     }
+
+
+def test_a_whole_number_may_be_spelled_with_a_point() -> None:
+    """As it is to JSON, 60.0 is 60."""
+    assert CreateTokenRequest.from_fields({"repo": "abc", "ttl": 60.0}).ttl == 60
+
+
+def test_bodies_tell_what_null_is() -> None:
+    """In the document each field that may be absent may be null, and none is null by default."""
+    schema = CreateTokenRequest.model_json_schema()
+    assert schema["required"] == ["repo"]
+    assert schema["properties"]["repo"]["type"] == "string"
+    assert schema["properties"]["scope"]["enum"] == ["read", "write", None]
+    assert schema["properties"]["ttl"] == {
+        "type": ["integer", "null"],
+        "minimum": 60,
+        "maximum": 31_536_000,
+        "default": 86_400,
+        "description": "Seconds",
+    }
+    description = CreateRepoRequest.model_json_schema()["properties"]["description"]
+    assert (description["type"], description["maxLength"]) == (["string", "null"], 1000)
+    assert "default" not in description
 
 
 def test_a_null_description_is_told_from_an_absent_one() -> None:

@@ -80,3 +80,13 @@ def test_the_api_token_is_never_shown_or_handed_down(monkeypatch: pytest.MonkeyP
     assert Settings().port == 4321
     for name in ("HOST", "PORT", "DATA_DIR", "WORKERS", "ACCOUNT_ID"):
         monkeypatch.delenv(f"TREEHOLD_{name}", raising=False)
+
+
+def test_names_are_strict_unless_they_are_relaxed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are these two policies of names and no other."""
+    assert Settings().name_policy == "strict"
+    monkeypatch.setenv("TREEHOLD_NAME_POLICY", "relaxed")
+    assert Settings().name_policy == "relaxed"
+    monkeypatch.setenv("TREEHOLD_NAME_POLICY", "Relaxed")
+    with pytest.raises(ValidationError):
+        Settings()
