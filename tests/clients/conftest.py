@@ -52,6 +52,8 @@ def _outcome(report: pytest.TestReport) -> str:
 def _programs() -> list[tuple[str, str, str]]:
     return [
         ("wrangler", module_version("wrangler"), "its seven `artifacts` commands, `--json` and for people, and pages"),
+        ("workerd", module_version("workerd"), "the binding wrapped, every verb and code"),
+        ("@cloudflare/computer", module_version("@cloudflare/computer"), "its artifacts client on the adapter"),
         ("cloudflare (Python)", version("cloudflare"), "generic verbs, paginators, errors, retries"),
         ("cloudflare (TypeScript)", module_version("cloudflare"), "generic verbs, paginators, errors, retries"),
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from tests.clients.git_in_workerd import IsomorphicInWorkerd
 from tests.clients.git_libraries import Dulwich, LibGit2
 from tests.clients.installed import PROGRAMS, jgit_environment, module_version, run_node
 from tests.live_server import Git, Repo
@@ -166,6 +167,7 @@ CLIENTS: tuple[GitClient, ...] = (
     CGit("git, Basic from a credential helper", helper),
     CGit("git, pushes in chunks", helper, CHUNKS),
     Isomorphic(),
+    IsomorphicInWorkerd(),
     LibGit2(),
     JGit(),
     Dulwich(),

@@ -6,6 +6,7 @@ walking the order of the listing.
 
 import json
 import re
+from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import Any, Final
 
@@ -61,7 +62,10 @@ def list_repos(connection: Connection, query: RepoQuery) -> RepoPage:
         parameters["chosen"] = json.dumps(chosen)
     if total == 0:
         return RepoPage((), 0, None)
-    records = connection.execute(_page_sql(query, is_chosen=chosen is not None), parameters).fetchall()
+    records: list[Record] = []
+    for sql in _page_sql(query, is_chosen=chosen is not None):
+        remaining = {**parameters, "limit": parameters["limit"] - len(records)}
+        records += connection.execute(sql, remaining).fetchall()
     more = records and len(records) > query.limit > 0
     return RepoPage(
         tuple(repo_row_of(record) for record in records[: query.limit]),
@@ -82,21 +86,25 @@ def _parameters(query: RepoQuery) -> dict[str, Any]:
     return parameters
 
 
-def _page_sql(query: RepoQuery, *, is_chosen: bool = False) -> str:
-    """The statement of a listing, put together from constants only."""
+def _page_sql(query: RepoQuery, *, is_chosen: bool = False) -> Sequence[str]:
+    """The statements whose rows one after the other are a listing, put together from constants only.
+
+    Beyond a cursor there are two, first for what is left of the cursor's own value: SQLite seeks to a key among equal
+    values only when told that they are equal, and a million repos may have the same, never having been pushed to.
+    """
     column = _COLUMNS[query.sort]
     order, beyond = ("ASC", ">") if query.direction == "asc" else ("DESC", "<")
-    parts = ["SELECT * FROM live_repos WHERE"]
-    if is_chosen:
-        parts.append("key IN (SELECT value FROM json_each(:chosen))")
-    else:
-        parts.append("namespace_key = :namespace")
-    if query.cursor is not None:
-        parts.append(f"AND ({column}, key) {beyond} (:value, :key)")
+    among = "key IN (SELECT value FROM json_each(:chosen))" if is_chosen else "namespace_key = :namespace"
     if query.search is not None and not is_chosen:
-        parts.append(f"AND {_MATCHES}")
-    parts.append(f"ORDER BY {column} {order}, key {order} LIMIT :limit OFFSET :offset")
-    return " ".join(parts)
+        among += f" AND {_MATCHES}"
+    steps = ["TRUE"]
+    if query.cursor is not None:
+        steps = [f"{column} = :value AND key {beyond} :key", f"{column} {beyond} :value"]
+    return [
+        f"SELECT * FROM live_repos WHERE {among} AND {step} "  # noqa: S608 - constants
+        f"ORDER BY {column} {order}, key {order} LIMIT :limit OFFSET :offset"
+        for step in steps
+    ]
 
 
 def _pattern(search: str) -> str:

@@ -38,13 +38,16 @@ def connection() -> Iterator[Connection]:
 def test_every_order_is_served_by_an_index(
     connection: Connection, sort: RepoSort, direction: Direction, cursor: Cursor | None
 ) -> None:
-    """No listing sorts its namespace: each walks an index, and sorts ties among themselves at most."""
-    sql = _page_sql(replace(QUERY, sort=sort, direction=direction, cursor=cursor))
+    """No listing sorts its namespace: each walks an index, and beyond a cursor begins where it ended."""
     parameters = {"namespace": 1, "value": 1, "key": 1, "limit": 3, "offset": 0}
-    plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + sql, parameters)]
     index = {"created_at": "created", "updated_at": "updated", "last_push_at": "pushed", "name": "live_name"}[sort]
-    assert any(f"USING INDEX repos_{index}" in step for step in plan)
-    assert "USE TEMP B-TREE FOR ORDER BY" not in plan
+    plans = []
+    for sql in _page_sql(replace(QUERY, sort=sort, direction=direction, cursor=cursor)):
+        plans.append([row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + sql, parameters)])
+        assert any(f"USING INDEX repos_{index}" in step for step in plans[-1])
+        assert "USE TEMP B-TREE FOR ORDER BY" not in plans[-1]
+    if cursor is not None:
+        assert any("rowid>?" in step or "rowid<?" in step for step in plans[0])
 
 
 def test_a_page_goes_on_where_the_last_one_ended(connection: Connection) -> None:
