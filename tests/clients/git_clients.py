@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from tests.clients.git_in_go import GoGit
 from tests.clients.git_in_workerd import IsomorphicInWorkerd
 from tests.clients.git_libraries import Dulwich, LibGit2
 from tests.clients.installed import PROGRAMS, jgit_environment, module_version, run_node
@@ -171,4 +172,5 @@ CLIENTS: tuple[GitClient, ...] = (
     LibGit2(),
     JGit(),
     Dulwich(),
+    GoGit(),
 )

@@ -137,6 +137,7 @@ class Watched:
             raw.create(line())
             moved = raw.push([(oid_of(line()[-1]), tip(), MAIN)], pack_of(*later()))
             assert moved.refs == {MAIN: None}
+            (notes / "calls").touch()
             yield cls(notes, server, raw)
 
     @property
@@ -195,7 +196,8 @@ class Watched:
     @contextmanager
     def disk_of(self, file_bytes_max: int) -> Iterator[None]:
         """Let no file of the server grow larger than that, nor those of its processes to come."""
-        os.truncate(self.server.data_dir.with_suffix(".log"), 0)  # which would be too large already
+        for written in (self.server.data_dir.with_suffix(".log"), self.notes / "calls"):
+            os.truncate(written, 0)  # which would be too large already
         hard = resource.RLIM_INFINITY
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (file_bytes_max, hard))
         try:

@@ -247,11 +247,20 @@ async def _last_bytes(process: Process) -> bytes:
 
 
 async def _end(process: Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.shield(process.wait())
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    await asyncio.shield(_let_go(process))
+
+
+async def _let_go(process: Process) -> None:
+    """Read what nobody wants any more, for a pipe that is not read to its end stays open, and wait for the end."""
+    if process.stdin is not None:
+        process.stdin.close()
+    assert process.stdout is not None
+    while await process.stdout.read(PIECE_BYTES):
+        pass
+    await process.wait()
 
 
 def check_severities(executable: Path, fsck: str) -> None:

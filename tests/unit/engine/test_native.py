@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -178,6 +179,33 @@ async def test_a_run_ends_with_its_reader(
         await until(lambda pid=pid: not is_running(pid))  # type: ignore[misc]
     fake_git(tmp_path, "echo next")
     assert await native.output(place, ["verb"]) == b"next\n"
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def is_waiting(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
+async def test_a_reader_that_leaves_much_unread_leaves_no_pipe_open(tmp_path: Path, place: GitPlace) -> None:
+    """What was printed and not read is let go of, and the pipe with it."""
+    native = runner(tmp_path, ENDLESS)
+    before = descriptors()
+    gc.disable()  # which would close the pipe at some time or other
+    try:
+        for _ in range(3):
+            stream = native.stream(place, ["verb"])
+            await anext(stream)
+            pid, _ = await both(tmp_path)
+            await until(lambda pid=pid: is_waiting(pid))  # type: ignore[misc]
+            await stream.aclose()
+            (tmp_path / "pid").unlink()
+            (tmp_path / "child").unlink()
+        await until(lambda: descriptors() <= before)
+    finally:
+        gc.enable()
 
 
 def processes_in(folder: Path) -> list[int]:
