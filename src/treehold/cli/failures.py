@@ -43,6 +43,11 @@ class Refused(Exception):
         self.failure = Failure(message, hint, status, code)
 
 
+def not_there(message: str, *, hint: str = "") -> Refused:
+    """What to raise when what was named does not exist."""
+    return Refused(message, hint=hint, status=Status.NOT_FOUND, code="NOT_FOUND")
+
+
 class OutputClosed(Exception):
     """Whoever read the output has gone away, as ``head`` does."""
 

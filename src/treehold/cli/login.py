@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from treehold.cli.failures import Refused, Status
+from treehold.cli.failures import Refused, Status, not_there
 from treehold.cli.git_setup import set_up, take_down
 from treehold.cli.profiles import DEFAULT_NAME, Profile
 from treehold.cli.session import Session
@@ -44,7 +44,7 @@ def logout(ctx: typer.Context) -> None:
     name = session.named_profile or DEFAULT_NAME
     profile = _readable(session, name)
     if not session.profiles.forget(name):
-        raise Refused(f"there is no profile {name!r}", status=Status.NOT_FOUND, code="NOT_FOUND")
+        raise not_there(f"there is no profile {name!r}")
     if profile is not None:
         session.tokens.drop(lambda kept: (kept.name.url, kept.name.account) == (profile.url, profile.account))
         if not any(other.url == profile.url for other in session.profiles.all()):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from treehold.cli.failures import Refused, Status
+from treehold.cli.failures import Refused, not_there
 from treehold.cli.options import ROWS, All, Limit, some
 from treehold.cli.screen import record_of
 from treehold.cli.session import Session
@@ -58,5 +58,5 @@ def delete(ctx: typer.Context, name: NameArgument) -> None:
             raise Refused(f"there are still repos in {name}", hint=hint, code=error.code) from None
     if not is_found:
         hint = "`treehold namespace list` shows what is there"
-        raise Refused(f"there is no namespace {name!r}", hint=hint, status=Status.NOT_FOUND, code="NOT_FOUND")
+        raise not_there(f"there is no namespace {name!r}", hint=hint)
     session.screen.done(f"deleted {name}", {"namespace": name, "deleted": True})

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from treehold.cli.failures import Refused, Status
+from treehold.cli.failures import Refused, Status, not_there
 from treehold.cli.options import ROWS, All, Description, Limit, NewNameArgument, ReadOnly, RepoArgument, some
 from treehold.cli.progress import counted, waiting
 from treehold.cli.screen import record_of
@@ -103,12 +103,7 @@ def delete(
         raise Refused(f"{name} was not deleted")
     with session.artifacts() as artifacts:
         if not artifacts.delete(name):
-            raise Refused(
-                f"there is no repo {name!r}",
-                hint="`treehold repo list` shows what is there",
-                status=Status.NOT_FOUND,
-                code="NOT_FOUND",
-            )
+            raise not_there(f"there is no repo {name!r}", hint="`treehold repo list` shows what is there")
     place = session.place
     session.tokens.drop(
         lambda kept: kept.name.url == place.url and kept.name.path.endswith(f"/{place.namespace}/{name}")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from treehold.cli.failures import Refused, Status
+from treehold.cli.failures import Refused, not_there
 from treehold.cli.options import ROWS, All, Limit, Ref, RepoArgument, some
 from treehold.cli.screen import record_of
 from treehold.cli.session import Session
@@ -124,9 +124,4 @@ def _entries(handle: Repo, path: str, ref: str | None) -> tuple[TreeEntry, ...]:
 
 
 def _no_path(name: str, path: str) -> Refused:
-    return Refused(
-        f"there is no {path!r} in {name}",
-        hint=f"`treehold repo ls {name}` shows what is there",
-        status=Status.NOT_FOUND,
-        code="NOT_FOUND",
-    )
+    return not_there(f"there is no {path!r} in {name}", hint=f"`treehold repo ls {name}` shows what is there")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from treehold.cli.failures import Refused, Status
+from treehold.cli.failures import Refused, Status, not_there
 from treehold.cli.options import ROWS, All, Limit, RepoArgument, some
 from treehold.cli.screen import record_of
 from treehold.cli.session import Session
@@ -79,7 +79,7 @@ def revoke(
     session.tokens.drop(lambda kept: meant == kept.id or secret == kept.secret)
     if not is_found:
         hint = f"`treehold token list {name}` shows which there are"
-        raise Refused("there is no such token", hint=hint, status=Status.NOT_FOUND, code="NOT_FOUND")
+        raise not_there("there is no such token", hint=hint)
     session.screen.done("revoked", {"revoked": True})
 
 

@@ -57,7 +57,7 @@ class AsyncArtifacts:
         from treehold.client.transport import AsyncLink  # noqa: PLC0415 - httpx is slow to load
 
         self.profile = find_profile(base_url, account_id, namespace, token)
-        self._link = AsyncLink(self.profile, timeout=timeout, retries=retries)
+        self._link = AsyncLink(self.profile.api, self.profile.token, timeout=timeout, retries=retries)
 
     async def __aenter__(self) -> Self:
         return self

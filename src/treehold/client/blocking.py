@@ -63,7 +63,7 @@ class Artifacts:
         from treehold.client.transport import BlockingLink  # noqa: PLC0415 - httpx is slow to load
 
         self.profile = find_profile(base_url, account_id, namespace, token)
-        self._link = BlockingLink(self.profile, timeout=timeout, retries=retries)
+        self._link = BlockingLink(self.profile.api, self.profile.token, timeout=timeout, retries=retries)
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ from treehold.client import answers
 from treehold.client.answers import Answer
 from treehold.client.calls import Call
 from treehold.client.errors import UnexpectedAnswer
-from treehold.client.profile import Profile, find_profile
+from treehold.client.profile import find_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +15,6 @@ class Identity:
 
     account: str
     roles: tuple[str, ...]
-
-
-class TokenProfile(Profile):
-    """A profile whose routes are those that name no account."""
-
-    __slots__ = ()
-
-    @property
-    def api(self) -> str:
-        """What the URLs of these routes begin with."""
-        return f"{self.base_url}/client/v4"
 
 
 def identify(base_url: str | None = None, token: str | None = None, *, timeout: float = 60.0) -> Identity:
@@ -37,9 +26,8 @@ def identify(base_url: str | None = None, token: str | None = None, *, timeout: 
     """
     from treehold.client.transport import BlockingLink  # noqa: PLC0415 - httpx is slow to load
 
-    found = find_profile(base_url, None, None, token)
-    profile = TokenProfile(found.base_url, found.account_id, found.namespace, found.token)
-    link = BlockingLink(profile, timeout=timeout, retries=3)
+    profile = find_profile(base_url, None, None, token)
+    link = BlockingLink(profile.server_api, profile.token, timeout=timeout, retries=3)
     try:
         return link.run(membership())
     finally:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from treehold.client import answers
 from treehold.client.answers import Answer
 from treehold.client.calls import PAGE_ROWS, Call
-from treehold.client.profile import Profile, find_profile, path_segment
+from treehold.client.profile import find_profile, path_segment
 from treehold.client.rows import Row
 
 Jurisdiction = Literal["eu", "us"]
@@ -35,17 +35,6 @@ class NamespacePage:
     cursor: str | None
 
 
-class AccountProfile(Profile):
-    """A profile whose routes begin with the account's own, in place of those of one namespace."""
-
-    __slots__ = ()
-
-    @property
-    def api(self) -> str:
-        """What the URLs of all routes of the account begin with."""
-        return f"{self.base_url}/client/v4/accounts/{path_segment(self.account_id)}/artifacts"
-
-
 class Namespaces:
     """The namespaces of one account; what is not given comes from the environment, as with Artifacts.
 
@@ -69,9 +58,8 @@ class Namespaces:
     ) -> None:
         from treehold.client.transport import BlockingLink  # noqa: PLC0415 - httpx is slow to load
 
-        found = find_profile(base_url, account_id, None, token)
-        profile = AccountProfile(found.base_url, found.account_id, found.namespace, found.token)
-        self._link = BlockingLink(profile, timeout=timeout, retries=retries)
+        profile = find_profile(base_url, account_id, None, token)
+        self._link = BlockingLink(profile.account_api, profile.token, timeout=timeout, retries=retries)
 
     def __enter__(self) -> Self:
         return self

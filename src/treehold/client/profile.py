@@ -25,10 +25,19 @@ class Profile:
     token: str = field(repr=False)
 
     @property
+    def server_api(self) -> str:
+        """What the URLs of all routes begin with."""
+        return f"{self.base_url}/client/v4"
+
+    @property
+    def account_api(self) -> str:
+        """What those of the account begin with."""
+        return f"{self.server_api}/accounts/{path_segment(self.account_id)}/artifacts"
+
+    @property
     def api(self) -> str:
-        """What the URLs of all routes of the namespace begin with."""
-        account, namespace = path_segment(self.account_id), path_segment(self.namespace)
-        return f"{self.base_url}/client/v4/accounts/{account}/artifacts/namespaces/{namespace}"
+        """What those of the namespace begin with."""
+        return f"{self.account_api}/namespaces/{path_segment(self.namespace)}"
 
 
 def find_profile(

@@ -18,7 +18,6 @@ from treehold import __version__
 from treehold.client.answers import Answer, check_bytes
 from treehold.client.calls import Call, json_body
 from treehold.client.errors import InvalidInput
-from treehold.client.profile import Profile
 from treehold.client.tries import Broken, Tries, no_answer
 
 T = TypeVar("T")
@@ -28,16 +27,16 @@ _URL_CHARACTERS_MAX: Final = 60_000
 
 
 class BlockingLink:
-    """Calls to one namespace; each waits for its answer. Threads may share it."""
+    """Calls to routes whose URLs begin with ``api``; each waits for its answer. Threads may share it."""
 
-    def __init__(self, profile: Profile, *, timeout: float, retries: int) -> None:
-        self.profile = profile
+    def __init__(self, api: str, token: str, *, timeout: float, retries: int) -> None:
+        self._api = api
         self._retries = retries
-        self._http = httpx.Client(**_settings(profile, timeout))
+        self._http = httpx.Client(**_settings(token, timeout))
 
     def run(self, call: Call[T]) -> T:
         """Make a call, again if need be, and answer what it reads; raises ArtifactsError."""
-        tries, request = _tries(call, self._retries), _request(self.profile, call)
+        tries, request = _tries(call, self._retries), _request(self._api, call)
         while True:
             try:
                 answer = _answer(self._http.request(**request))
@@ -52,7 +51,7 @@ class BlockingLink:
 
     def stream(self, call: Call[Any]) -> Iterator[bytes]:
         """Make a call and answer its bytes as they come, tried again only until the first of them."""
-        tries, request = _tries(call, self._retries), _request(self.profile, call)
+        tries, request = _tries(call, self._retries), _request(self._api, call)
         while True:
             has_begun = False
             try:
@@ -83,14 +82,14 @@ class BlockingLink:
 class AsyncLink:
     """The same, awaited: calls may run beside each other in one event loop."""
 
-    def __init__(self, profile: Profile, *, timeout: float, retries: int) -> None:
-        self.profile = profile
+    def __init__(self, api: str, token: str, *, timeout: float, retries: int) -> None:
+        self._api = api
         self._retries = retries
-        self._http = httpx.AsyncClient(**_settings(profile, timeout))
+        self._http = httpx.AsyncClient(**_settings(token, timeout))
 
     async def run(self, call: Call[T]) -> T:
         """Make a call, again if need be, and answer what it reads; raises ArtifactsError."""
-        tries, request = _tries(call, self._retries), _request(self.profile, call)
+        tries, request = _tries(call, self._retries), _request(self._api, call)
         while True:
             try:
                 answer = _answer(await self._http.request(**request))
@@ -105,7 +104,7 @@ class AsyncLink:
 
     async def stream(self, call: Call[Any]) -> AsyncIterator[bytes]:
         """Make a call and answer its bytes as they come, tried again only until the first of them."""
-        tries, request = _tries(call, self._retries), _request(self.profile, call)
+        tries, request = _tries(call, self._retries), _request(self._api, call)
         while True:
             has_begun = False
             try:
@@ -134,10 +133,10 @@ class AsyncLink:
         await self._http.aclose()
 
 
-def _settings(profile: Profile, timeout: float) -> dict[str, Any]:
+def _settings(token: str, timeout: float) -> dict[str, Any]:
     """What both kinds of client of httpx are made with."""
     return {
-        "headers": {"authorization": f"Bearer {profile.token}", "user-agent": f"treehold-python/{__version__}"},
+        "headers": {"authorization": f"Bearer {token}", "user-agent": f"treehold-python/{__version__}"},
         # Calls that wait for one of the pool's connections wait for each other, not for the server.
         "timeout": httpx.Timeout(timeout, pool=None),
         "follow_redirects": False,
@@ -155,8 +154,8 @@ def _tries(call: Call[Any], retries: int) -> Tries:
     return Tries(call.method, again=retries, dice=_dice)
 
 
-def _request(profile: Profile, call: Call[Any]) -> dict[str, Any]:
-    url = profile.api + call.path
+def _request(api: str, call: Call[Any]) -> dict[str, Any]:
+    url = api + call.path
     if len(url) > _URL_CHARACTERS_MAX:
         raise InvalidInput("a name, path or ref is too long for a URL", "INVALID_INPUT", 10100)
     headers = {"idempotency-key": str(uuid4())} if call.method == "POST" else {}

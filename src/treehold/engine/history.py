@@ -1,7 +1,8 @@
 """Walks through commits in this process, each within a budget.
 
 A repo may lack a part of its history: then the commits of its boundary stand in it without their parents, as far as
-any walk can tell. What a commit's parents are is said here, by :func:`links_in`, and nowhere else.
+any walk can tell. What a commit's parents are is said here, by :func:`links_in`; what a pushed commit needs of the repo
+is said in ``ingest.py``.
 """
 
 import heapq

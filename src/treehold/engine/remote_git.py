@@ -13,6 +13,7 @@ from typing import Final
 
 from treehold.engine.context import Engine
 from treehold.engine.native import GitPlace
+from treehold.engine.pack_anew import pack_anew
 from treehold.engine.remote import Remote, remote_failure
 from treehold.engine.remote_refs import RemoteRefs, parse_remote_refs
 from treehold.engine.spool import PackSpool
@@ -62,6 +63,7 @@ class RemoteGit:
     """Runs C Git for imports. Everything raises what :func:`~treehold.engine.remote.remote_failure` makes of it."""
 
     def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._node = engine.node
         self._limits = limits = engine.limits
         self._probes = engine.node.native.beside(
@@ -149,11 +151,10 @@ class RemoteGit:
     async def fetched(self, place: GitPlace, found: RemoteRefs) -> FetchedPack:
         """What was fetched, as one pack: that is how it comes, unless the remote is a mere folder of files."""
         packs = list((place.objects / "pack").glob("*.pack"))
-        if len(packs) != 1 or any(len(path.name) == 2 for path in place.objects.iterdir()):
-            arguments = ["pack-objects", "-q", "--revs", "--delta-base-offset", str(place.git_dir / "fetched")]
-            await self._node.native.output(replace(place, settings=()), arguments, stdin=_lines(found))
-            packs = list(place.git_dir.glob("fetched-*.pack"))
-        return FetchedPack(packs[0])
+        if len(packs) == 1 and all(len(path.name) != 2 for path in place.objects.iterdir()):
+            return FetchedPack(packs[0])
+        made, _ = await pack_anew(self._engine, replace(place, settings=()), "--revs", stdin=_lines(found))
+        return FetchedPack(made)
 
 
 def _read_boundary(path: Path) -> bytes:
